@@ -1,0 +1,29 @@
+# Everything runs in .venv, made from nothing but Python >= 3.10 and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+REQUIREMENTS := $(wildcard requirements/*.txt) setup.py
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: install demo test lint
+
+install: .venv/installed
+
+.venv/installed: $(REQUIREMENTS)
+	$(PYTHON) -c "import sys; sys.version_info >= (3, 10) or sys.exit('error: Python 3.10 or newer is needed, e.g. make install PYTHON=python3.11')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/tests.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+# make demo            synthetic cells
+# make demo DATA=path  your own folder in the release's layout
+demo: install
+	$(BIN)/python tools/demo.py $(if $(DATA),--data "$(DATA)")
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .

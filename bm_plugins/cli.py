@@ -1,0 +1,110 @@
+"""Run upstream's command line scripts, and report errors in one line."""
+
+import argparse
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mmpretrain
+import torch
+
+from .errors import InputError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run ``main``; an InputError ends it by one line and status 1."""
+    try:
+        main()
+    except InputError as error:
+        # A data loader's worker puts its traceback before the message.
+        message = str(error).rpartition('InputError: ')[2].strip()
+        print(f'error: {message}', file=sys.stderr, flush=True)
+        sys.exit(1)
+
+
+def run_upstream(name: str) -> None:
+    """Run mmpretrain's ``tools/<name>.py`` with this process's arguments.
+
+    Args:
+        name (str): ``train`` or ``test``.
+    """
+
+    def main() -> None:
+        args = _check(name, sys.argv[1:])
+        script = Path(mmpretrain.__file__).parent / f'.mim/tools/{name}.py'
+        sys.argv = [sys.argv[0], *args]
+        runpy.run_path(str(script), run_name='__main__')
+
+    run(main)
+
+
+def _check(name: str, args: list[str]) -> list[str]:
+    """Refuse what cannot work here; complete what upstream insists on.
+
+    Returns:
+        list[str]: Arguments for upstream's script.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('config', nargs='?')
+    if name == 'test':
+        parser.add_argument('checkpoint', nargs='?')
+        parser.add_argument('--show', action='store_true')
+        parser.add_argument('--out')
+        parser.add_argument('--out-item')
+        parser.add_argument('--show-dir')
+        parser.add_argument('--interval')
+        parser.add_argument('--wait-time')
+    parser.add_argument('--amp', action='store_true')
+    parser.add_argument('--work-dir')
+    parser.add_argument('--launcher', default='none')
+    parser.add_argument('--local_rank', '--local-rank')
+    parser.add_argument('--resume', nargs='?')
+    parser.add_argument('--cfg-options', nargs='+', default=[])
+    known, _ = parser.parse_known_args(args)
+    if known.config and not os.path.isfile(known.config):
+        raise InputError(
+            f'config {known.config} does not exist; see the configs folder.'
+        )
+    if not torch.cuda.is_available():
+        if known.amp:
+            raise InputError(
+                '--amp needs a GPU; on the CPU leave it out (float32).'
+            )
+        if known.launcher == 'mpi':
+            raise InputError(
+                '--launcher mpi needs GPUs; without one use '
+                'tools/dist_train.sh (pytorch) or tools/slurm_train.sh.'
+            )
+    if name == 'train':
+        return args
+    if known.show and not os.environ.get('DISPLAY'):
+        raise InputError(
+            '--show needs a display; write the pictures by --show-dir DIR.'
+        )
+    if known.out:
+        predictions = known.out_item in (None, 'pred')
+        endings = ('.pkl', '.pickle')
+        if not predictions:
+            endings += ('.json', '.yaml', '.yml')
+        if not known.out.endswith(endings):
+            raise InputError(
+                f'--out {known.out}: expected a file that ends in '
+                f'{" or ".join(endings)}.'
+            )
+    if known.config and known.checkpoint is None:
+        if 'load_from=None' not in known.cfg_options:
+            raise InputError(
+                'no checkpoint given. For the untrained baseline add '
+                '--cfg-options load_from=None.'
+            )
+        # Upstream insists on one; load_from=None then takes it out.
+        args = [known.config, 'none', *_without_first(args, known.config)]
+    return args
+
+
+def _without_first(args: list[str], value: str) -> list[str]:
+    """``args`` without the first ``value``."""
+    at = args.index(value)
+    return args[:at] + args[at + 1 :]

@@ -1,0 +1,45 @@
+"""Few and readable log lines.
+
+Why: mmengine prints its environment, the whole config and all hooks to the
+screen at each start, some 300 lines; they stay in the log file. The warnings
+silenced here are known and harmless, each named with its cause.
+"""
+
+import logging
+import warnings
+
+# mmengine's Runner, its visualizer and FileClient: advice to their authors.
+_HARMLESS = (
+    # mmcv-lite: no compiled operators, and none is used.
+    r'Fail to import ``MultiScaleDeformableAttention``',
+    # mmselfsup and mmpretrain define the same transforms.
+    r'.*is deprecated, please use `backend_args`',
+    # torch: mmengine's scheduler order check trips on resume.
+    r'Detected call of `lr_scheduler\.step\(\)` before',
+    # torch: mmengine passes pin_memory whether a GPU is there or not.
+    r".*'pin_memory' argument is set as true but no accelerator.*",
+)
+for message in _HARMLESS:
+    warnings.filterwarnings('ignore', message=message)
+
+_LISTINGS = (
+    '\n---',
+    'Config:\n',
+    'Hooks will be executed',
+    'Distributed training is not used',
+)
+
+
+class ScreenFilter(logging.Filter):
+    """Keep long listings of the start off the screen."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether ``record`` is shown."""
+        return not str(record.msg).startswith(_LISTINGS)
+
+
+def quiet_screen(logger: logging.Logger) -> None:
+    """Show listings of the start in the log file alone."""
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(ScreenFilter())

@@ -1,0 +1,68 @@
+"""Indices that know which draw they are.
+
+Random augmentation is a function of (seed, epoch, position in the epoch,
+view), so it depends neither on the number of workers or ranks nor on a
+resume, and two showings of one image in an epoch differ. Persistent workers
+keep their own copy of the dataset, so the draw has to travel with the index.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from mmengine.dist import get_dist_info
+from mmpretrain.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+
+class DrawIndex(int):
+    """A sample's index with its draw (seed, epoch, position)."""
+
+    draw: tuple[int, int, int]
+
+    def __new__(cls, index: int, draw: tuple[int, int, int]) -> 'DrawIndex':
+        """Make the index of draw ``(seed, epoch, position)``."""
+        self = super().__new__(cls, index)
+        self.draw = draw
+        return self
+
+    def __getnewargs__(self) -> tuple:
+        return int(self), self.draw
+
+
+@DATA_SAMPLERS.register_module()
+class DrawBatchSampler(Sampler):
+    """Batches of :class:`DrawIndex` from any sampler that stripes ranks.
+
+    The i-th index of rank r of w ranks is position i·w + r of the epoch, as
+    in :class:`mmengine.dataset.DefaultSampler`.
+
+    Args:
+        sampler (Sampler): Yields this rank's indices; has ``epoch`` and
+            ``seed``.
+        batch_size (int): Samples a batch of this rank.
+        drop_last (bool): Leave out an incomplete last batch. Defaults to
+            False.
+    """
+
+    def __init__(
+        self, sampler: Sampler, batch_size: int, drop_last: bool = False
+    ) -> None:
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __iter__(self) -> Iterator[list[DrawIndex]]:
+        rank, world_size = get_dist_info()
+        seed, epoch = self.sampler.seed, self.sampler.epoch
+        indices = (
+            DrawIndex(index, (seed, epoch, i * world_size + rank))
+            for i, index in enumerate(self.sampler)
+        )
+        while batch := list(islice(indices, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def __len__(self) -> int:
+        """Batches an epoch of this rank."""
+        full, rest = divmod(len(self.sampler), self.batch_size)
+        return full if self.drop_last or not rest else full + 1

@@ -1,0 +1,99 @@
+"""Where a collection keeps its images, and what their paths say."""
+
+import os
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import InputError
+
+IMAGE_FOLDERS = ('BM_cytomorphology_data', 'bone_marrow_cell_dataset')
+IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp')
+
+
+def find_image_folder(data_root: str | Path) -> Path:
+    """The release's or the mirror's image folder, else ``data_root`` itself.
+
+    Args:
+        data_root (str or Path): Folder of the collection.
+
+    Returns:
+        Path: The folder that manifest paths are relative to.
+    """
+    root = Path(data_root)
+    for name in IMAGE_FOLDERS:
+        if (root / name).is_dir():
+            return root / name
+    return root
+
+
+@lru_cache(maxsize=4096)
+def _folder_code(folder: str, classes: tuple[str, ...]) -> str | None:
+    """The deepest folder that is named as a class."""
+    parts = folder.split('/')
+    return next((part for part in reversed(parts) if part in classes), None)
+
+
+def labels_of(paths: Iterable[str], classes: Collection[str]) -> list[str]:
+    """Class codes that relative paths stand for.
+
+    The class folder gives the code; a file-name prefix (``BLA_00001.jpg``)
+    that is a code too must agree, and alone it counts in a flattened tree.
+
+    Args:
+        paths (Iterable[str]): Paths relative to the image folder, with ``/``.
+        classes (Collection[str]): The known codes.
+
+    Returns:
+        list[str]: One code a path.
+
+    Raises:
+        InputError: Folder and prefix differ, or neither is a known code.
+    """
+    ordered, known = tuple(classes), frozenset(classes)
+    labels = []
+    for path in paths:
+        folder, _, name = path.rpartition('/')
+        code = _folder_code(folder, ordered)
+        prefix = name.partition('_')[0]
+        if prefix in known and prefix != code:
+            if code is not None:
+                raise InputError(
+                    f'{path}: the folder says {code}, the file name {prefix}. '
+                    'Move or rename the file.'
+                )
+            code = prefix
+        if code is None:
+            raise InputError(
+                f'{path}: neither a folder nor the file name is a known code '
+                f'({" ".join(ordered)}). Move the file into its class folder, '
+                'or name your own classes by --classes (in a config '
+                'metainfo=dict(classes=...)).'
+            )
+        labels.append(code)
+    return labels
+
+
+def list_images(folder: str | Path) -> tuple[list[str], list[str]]:
+    """Images and other files of a folder, at any depth.
+
+    Hidden files and folders, and those that archivers add, are passed over.
+
+    Args:
+        folder (str or Path): The image folder.
+
+    Returns:
+        tuple[list[str], list[str]]: Image paths and other paths, relative to
+        ``folder``, with ``/``, sorted the same on any file system.
+    """
+    images, others = [], []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [n for n in folders if n[0] != '.' and n != '__MACOSX']
+        relative = Path(parent).relative_to(folder).as_posix()
+        prefix = '' if relative == '.' else f'{relative}/'
+        for name in names:
+            if name.startswith('.'):
+                continue
+            is_image = name.lower().endswith(IMAGE_ENDINGS)
+            (images if is_image else others).append(prefix + name)
+    return sorted(images), sorted(others)

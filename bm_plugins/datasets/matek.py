@@ -1,0 +1,238 @@
+"""The Matek et al. marrow-cell collection and class sets like it."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.logging import print_log
+from mmpretrain.datasets import BaseDataset
+from mmpretrain.registry import DATASETS
+
+from ..errors import InputError
+from .draw import DrawIndex
+from .layout import find_image_folder, labels_of
+from .manifest import read_manifest, read_stamp
+from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
+
+
+@DATASETS.register_module()
+class Matek(BaseDataset):
+    """Single marrow cells from a folder and a manifest.
+
+    The release of Matek et al. 2021 (TCIA, doi:10.7937/TCIA.AXH3-T579; 171,374
+    images, 21 classes), its mirror, a flattened tree, or a lab's own classes::
+
+        data_root
+        ├── split.csv                    # path,label,split[,fold]
+        └── BM_cytomorphology_data       # or bone_marrow_cell_dataset, or none
+            ├── ABE/ABE_00001.jpg
+            └── BLA/0001-1000/BLA_00001.jpg
+
+    ``tools/prepare_matek.py data_root`` writes the manifest. The paths in it
+    are relative to the image folder.
+
+    Args:
+        data_root (str): Folder of the manifest and the images.
+        ann_file (str): The manifest. Defaults to ``'split.csv'``.
+        split (str or Sequence[str]): Parts to load, of ``'train'``, ``'val'``
+            and ``'test'``. Defaults to ``'train'``.
+        fold (int or str, optional): Cross-validation fold that is the test
+            part; the others train, less their images marked ``val``. Defaults
+            to None (or ``'none'``): the manifest's own split.
+        with_label (bool): Load labels. False leaves the label column unread.
+        data_prefix (str, optional): Image folder, relative to ``data_root``.
+            Defaults to None: found by name.
+        metainfo (dict, optional): ``classes`` (codes, in label order) and
+            perhaps ``full_names`` of another class set.
+        **kwargs: As for :class:`mmpretrain.datasets.BaseDataset`.
+
+    Raises:
+        InputError: A folder, the manifest, a file it names, or a code in it
+            is missing or unknown.
+
+    Examples:
+        >>> from bm_plugins.datasets import Matek
+        >>> cells = Matek('../shared/data/bm_tcia_dev', split='test')
+        >>> len(cells), cells.CLASSES[3]
+        (320, 'BLA')
+    """
+
+    METAINFO = dict(classes=CLASSES, full_names=FULL_NAMES, supports=SUPPORTS)
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str = 'split.csv',
+        split: str | Sequence[str] = 'train',
+        fold: int | str | None = None,
+        with_label: bool = True,
+        data_prefix: str | None = None,
+        metainfo: dict | None = None,
+        max_refetch: int = 0,
+        **kwargs,
+    ) -> None:
+        data_root = os.path.expanduser(data_root)
+        if not os.path.isdir(data_root):
+            raise InputError(
+                f'data_root {data_root} is no folder. Set BM_DATA_ROOT (or '
+                'data_root in the config) to the folder that holds split.csv '
+                'and the images; `make demo` makes a synthetic one.'
+            )
+        if data_prefix is None:
+            data_prefix = os.path.abspath(find_image_folder(data_root))
+        self.split = (split,) if isinstance(split, str) else tuple(split)
+        self.fold = self._parse_fold(fold)
+        self.with_label = with_label
+        super().__init__(
+            ann_file=ann_file,
+            metainfo=metainfo,
+            data_root=data_root,
+            data_prefix=data_prefix,
+            max_refetch=max_refetch,
+            **kwargs,
+        )
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
+        loaded = super()._load_metainfo(metainfo)
+        loaded['classes'] = tuple(loaded['classes'])
+        if loaded['classes'] != CLASSES:
+            given = metainfo.get('full_names', loaded['classes'])
+            loaded['full_names'] = tuple(given)
+            loaded.pop('supports')
+            if len(loaded['full_names']) != len(loaded['classes']):
+                raise InputError(
+                    f'metainfo: {len(loaded["full_names"])} full_names for '
+                    f'{len(loaded["classes"])} classes; give one a class.'
+                )
+        return loaded
+
+    def load_data_list(self) -> list[dict]:
+        """Read the manifest's rows of the wanted parts.
+
+        Returns:
+            list[dict]: ``img_path``, ``path`` (relative to the image folder)
+            and, with labels, ``gt_label``.
+        """
+        manifest = self.ann_file
+        paths, labels, splits, folds = read_manifest(manifest)
+        rows = self._select(splits, folds)
+        if not rows:
+            raise InputError(
+                f'{manifest}: no image in part {"/".join(self.split)}'
+                + ('.' if self.fold is None else f' of fold {self.fold}.')
+                + ' Choose another part, or write the manifest anew by '
+                'tools/prepare_matek.py.'
+            )
+        self._check_files([paths[row] for row in rows])
+        prefix = self.img_prefix
+        data = [
+            {'img_path': f'{prefix}/{paths[row]}', 'path': paths[row]}
+            for row in rows
+        ]
+        if self.with_label:
+            codes = [labels[row] for row in rows]
+            found = self._labels([paths[row] for row in rows], codes)
+            for item, label in zip(data, found, strict=True):
+                item['gt_label'] = label
+        if read_stamp(manifest) is None:
+            print_log(
+                f'{manifest} is not verified: an unreadable image would stop '
+                'a run when it is reached. Verify once by `python '
+                f'tools/prepare_matek.py {self.data_root} --check`.',
+                logger='current',
+            )
+        return data
+
+    @staticmethod
+    def _parse_fold(fold: int | str | None) -> int | None:
+        if fold in (None, '', 'none'):
+            return None
+        try:
+            return int(fold)
+        except ValueError:
+            raise InputError(
+                f'fold {fold!r} is no number. Set BM_FOLD to the fold that is '
+                "the test part, or unset it for the manifest's own split."
+            ) from None
+
+    def _select(self, splits: list[str], folds: list | None) -> list[int]:
+        """Rows of the wanted parts."""
+        wanted = set(self.split)
+        unknown = wanted - {'train', 'val', 'test'}
+        if unknown:
+            raise InputError(
+                f'split={sorted(unknown)}: expected train, val or test.'
+            )
+        if self.fold is None:
+            return [row for row, part in enumerate(splits) if part in wanted]
+        known = sorted({f for f in folds or () if f is not None})
+        if self.fold not in known:
+            raise InputError(
+                f'{self.ann_file}: no fold {self.fold} (it has '
+                f'{known or "no folds"}). Set BM_FOLD to one of them, or '
+                'write the manifest anew by tools/prepare_matek.py --folds.'
+            )
+
+        def part(row: int) -> str:
+            if folds[row] == self.fold:
+                return 'test'
+            return 'val' if splits[row] == 'val' else 'train'
+
+        return [row for row in range(len(splits)) if part(row) in wanted]
+
+    def _labels(self, paths: list[str], codes: list[str]) -> list[int]:
+        """Class indices; a code must be known and agree with its path."""
+        index = {code: i for i, code in enumerate(self.CLASSES)}
+        for path, code in zip(paths, codes, strict=True):
+            if code not in index:
+                raise InputError(
+                    f'{self.ann_file}: {path} has the unknown code {code!r}; '
+                    f'the classes are {" ".join(self.CLASSES)}. Mend the row, '
+                    'or name your own by metainfo=dict(classes=...).'
+                )
+        in_paths = labels_of(paths, self.CLASSES)
+        for path, code, said in zip(paths, codes, in_paths, strict=True):
+            if code != said:
+                raise InputError(
+                    f'{self.ann_file}: {path} is labelled {code}, but its '
+                    f'folder or file name says {said}. Mend the row, or move '
+                    'or rename the file.'
+                )
+        return [index[code] for code in codes]
+
+    def _check_files(self, paths: list[str]) -> None:
+        """Each file is there; a folder is listed once, no file is opened."""
+        if not os.path.isdir(self.img_prefix):
+            raise InputError(f'image folder {self.img_prefix} does not exist.')
+        present: dict[str, set[str]] = {}
+        missing = []
+        for path in paths:
+            folder, _, name = path.rpartition('/')
+            if folder not in present:
+                full = os.path.join(self.img_prefix, folder)
+                present[folder] = (
+                    set(os.listdir(full)) if os.path.isdir(full) else set()
+                )
+            if name not in present[folder]:
+                missing.append(path)
+        if missing:
+            raise InputError(
+                f'{self.ann_file} names {len(missing)} file(s) that are not '
+                f'in {self.img_prefix}, the first: {missing[0]}. Complete the '
+                'folder, or write the manifest anew by '
+                'tools/prepare_matek.py.'
+            )
+
+    def get_gt_labels(self) -> np.ndarray:
+        """Labels of all images, int64 (N,)."""
+        if not self.with_label:
+            raise InputError('Matek(with_label=False) has no labels.')
+        return super().get_gt_labels()
+
+    def get_data_info(self, idx: int) -> dict:
+        """As upstream's, with the ``draw`` that a :class:`DrawIndex` has."""
+        info = super().get_data_info(idx)
+        if isinstance(idx, DrawIndex):
+            info['draw'] = idx.draw
+        return info

@@ -1,0 +1,231 @@
+"""Look at every image of a collection once and write its manifest."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from ..errors import InputError
+from .layout import find_image_folder, labels_of, list_images
+from .manifest import (
+    read_manifest,
+    stamp_file,
+    write_manifest,
+    write_stamp,
+)
+from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
+from .splits import stratified_split
+
+# What a collection's own folder holds besides images.
+_EXPECTED = ('split.csv', 'abbreviations.csv', 'split.stamp.json')
+
+
+def find_fault(path: str, folder: str | Path) -> str | None:
+    """Why an image cannot be used.
+
+    Args:
+        path (str): Path relative to ``folder``.
+        folder (str or Path): The image folder.
+
+    Returns:
+        str or None: The reason, or None for a whole image.
+    """
+    try:
+        content = Path(folder, path).read_bytes()
+    except OSError as error:
+        return f'cannot be read ({error.strerror})'
+    if not content:
+        return 'empty file'
+    if content[:2] == b'\xff\xd8' and b'\xff\xd9' not in content[-4096:]:
+        return 'truncated JPEG'
+    buffer = np.frombuffer(content, np.uint8)
+    if cv2.imdecode(buffer, cv2.IMREAD_COLOR) is None:
+        return 'cannot be decoded'
+    return None
+
+
+def find_faults(
+    paths: Sequence[str], folder: str | Path, workers: int = 1
+) -> dict[str, str]:
+    """Decode all images, with a progress bar.
+
+    Args:
+        paths (Sequence[str]): Paths relative to ``folder``.
+        folder (str or Path): The image folder.
+        workers (int): Number of processes.
+
+    Returns:
+        dict[str, str]: Reason by path, of the images that cannot be used.
+    """
+    check = partial(find_fault, folder=folder)
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        reasons = pool.map(check, paths, chunksize=64)
+        reasons = track(reasons, 'Decoding', total=len(paths))
+        return {
+            path: reason
+            for path, reason in zip(paths, reasons, strict=True)
+            if reason
+        }
+
+
+def prepare(
+    data_root: str | Path,
+    manifest: str | Path | None = None,
+    classes: Sequence[str] = CLASSES,
+    seed: int = 0,
+    test_fraction: float = 0.2,
+    val_fraction: float = 0.1,
+    folds: int = 5,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> None:
+    """Write the manifest of a collection and stamp it.
+
+    Prints what was left out and why (all of it in ``split_left_out.csv``
+    beside the manifest) and the counts beside the release's.
+
+    Args:
+        data_root (str or Path): Folder of the collection.
+        manifest (str or Path, optional): Defaults to its ``split.csv``.
+        classes (Sequence[str]): Class codes, the names of the class folders.
+        seed, test_fraction, val_fraction, folds: As for
+            :func:`stratified_split`.
+        workers (int): Processes that decode.
+        overwrite (bool): Replace a manifest that is there.
+
+    Raises:
+        InputError: No images, an unknown class folder, a file name against
+            its folder, or a manifest that would be replaced.
+    """
+    folder = _image_folder(data_root)
+    manifest = Path(manifest or Path(data_root, 'split.csv'))
+    if manifest.exists() and not overwrite:
+        raise InputError(
+            f'{manifest} exists. Keep it and verify its images by --check, '
+            'or replace it by --overwrite.'
+        )
+    images, others = list_images(folder)
+    if not images:
+        raise InputError(
+            f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'
+            '00001.jpg or <CODE>/<file>.jpg.'
+        )
+    labels = dict(zip(images, labels_of(images, classes), strict=True))
+    faults = find_faults(images, folder, workers)
+    left_out = faults | {
+        path: 'no image file' for path in others if path not in _EXPECTED
+    }
+    kept = [path for path in images if path not in faults]
+    kept_labels = [labels[path] for path in kept]
+    split, fold = stratified_split(
+        kept, kept_labels, seed, test_fraction, val_fraction, folds
+    )
+    write_manifest(manifest, kept, kept_labels, split, fold)
+    _report_left_out(left_out, manifest)
+    counts = Counter(kept_labels)
+    _report_counts(counts, classes)
+    write_stamp(
+        manifest,
+        dict(
+            images=len(kept),
+            left_out=len(left_out),
+            seed=seed,
+            test_fraction=test_fraction,
+            val_fraction=val_fraction,
+            folds=folds,
+            counts={code: counts[code] for code in classes},
+        ),
+    )
+    parts = Counter(split)
+    print(
+        f'Wrote {manifest}: {parts["train"]} train, {parts["val"]} val, '
+        f'{parts["test"]} test, {folds} folds; stamp {stamp_file(manifest)}'
+    )
+
+
+def check(
+    data_root: str | Path,
+    manifest: str | Path | None = None,
+    classes: Sequence[str] = CLASSES,
+    workers: int = 1,
+) -> None:
+    """Verify the images of a manifest that stays as it is, and stamp it.
+
+    Args:
+        data_root (str or Path): Folder of the collection.
+        manifest (str or Path, optional): Defaults to its ``split.csv``.
+        classes (Sequence[str]): Class codes.
+        workers (int): Processes that decode.
+
+    Raises:
+        InputError: An image cannot be used, or a label is against its path.
+    """
+    folder = _image_folder(data_root)
+    manifest = Path(manifest or Path(data_root, 'split.csv'))
+    paths, labels, _, _ = read_manifest(manifest)
+    said = labels_of(paths, classes)
+    for path, label, code in zip(paths, labels, said, strict=True):
+        if label != code:
+            raise InputError(
+                f'{manifest}: {path} is labelled {label}, but its folder or '
+                f'file name says {code}. Mend the row.'
+            )
+    faults = find_faults(paths, folder, workers)
+    if faults:
+        _report_left_out(faults, manifest)
+        raise InputError(
+            f'{manifest} names {len(faults)} image(s) that cannot be used, '
+            f'the first: {next(iter(faults))}. Restore them, or write the '
+            'manifest anew by --overwrite.'
+        )
+    counts = Counter(labels)
+    _report_counts(counts, classes)
+    write_stamp(manifest, dict(images=len(paths), counts=counts))
+    print(f'All {len(paths)} images are whole; stamp {stamp_file(manifest)}')
+
+
+def _image_folder(data_root: str | Path) -> Path:
+    if not Path(data_root).is_dir():
+        raise InputError(
+            f'{data_root} is no folder. Give the folder that holds '
+            'BM_cytomorphology_data (or the class folders themselves).'
+        )
+    return find_image_folder(data_root)
+
+
+def _report_left_out(left_out: dict[str, str], manifest: Path) -> None:
+    file = manifest.with_name(f'{manifest.stem}_left_out.csv')
+    file.unlink(missing_ok=True)
+    if not left_out:
+        print('Nothing was left out.')
+        return
+    with open(file, 'w', newline='') as stream:
+        writer = csv.writer(stream, lineterminator='\n')
+        writer.writerows([('path', 'reason'), *left_out.items()])
+    print(f'Left out, all in {file}:')
+    for path, reason in list(left_out.items())[:20]:
+        print(f'  {path}: {reason}')
+    if len(left_out) > 20:
+        print(f'  and {len(left_out) - 20} more')
+
+
+def _report_counts(counts: Counter, classes: Sequence[str]) -> None:
+    if tuple(classes) != CLASSES:
+        for code in classes:
+            print(f'{code:10} {counts[code]:7}')
+        return
+    print(f'{"code":5}{"name":24}{"found":>8}{"release":>9}{"differ":>8}')
+    total = ('all', 'all classes', sum(SUPPORTS))
+    counts = counts | Counter(all=sum(counts.values()))
+    for code, name, support in (
+        *zip(CLASSES, FULL_NAMES, SUPPORTS, strict=True),
+        total,
+    ):
+        found = counts[code]
+        print(f'{code:5}{name:24}{found:8}{support:9}{found - support:+8}')

@@ -1,0 +1,128 @@
+"""mmengine's Runner on any machine, with checks that stop early."""
+
+import logging
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather
+from mmengine.evaluator import Evaluator
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, CheckpointLoader, Runner
+from mmpretrain.registry import RUNNERS
+from torch import nn
+
+from ..compat.cpu_sync_bn import use_cpu_sync_bn
+from ..compat.gloo_processes import init_gloo, wrap_cpu_model
+from ..compat.quiet_logs import quiet_screen
+from ..errors import InputError
+from .checkpoint_keys import backbone_weights, model_weights
+from .linear_probe_loop import LinearProbeLoop, unwrap
+
+
+@RUNNERS.register_module()
+class MarrowRunner(Runner):
+    """Runner chosen by ``runner_type='mmpretrain.MarrowRunner'``.
+
+    Beyond mmengine's: several processes without a GPU (gloo, SyncBN on the
+    CPU), checkpoints that must fit the model, one number of batches on all
+    ranks, metrics that know the run's folder, and a screen free of listings.
+    """
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """Make the process group on gloo where there is no GPU."""
+        if (
+            self.distributed
+            and not torch.cuda.is_available()
+            and not torch.distributed.is_initialized()
+        ):
+            timeout = env_cfg.get('dist_cfg', {}).get('timeout', 1800)
+            init_gloo(self._launcher, timeout)
+        super().setup_env(env_cfg)
+
+    def wrap_model(
+        self, model_wrapper_cfg: dict | None, model: nn.Module
+    ) -> nn.Module:
+        """Wrap in DDP; on the CPU without device ids."""
+        on_cpu = not torch.cuda.is_available()
+        if not (self.distributed and on_cpu) or is_model_wrapper(model):
+            return super().wrap_model(model_wrapper_cfg, model)
+        if model_wrapper_cfg is not None:
+            raise InputError(
+                'model_wrapper_cfg needs GPUs; without one leave it out.'
+            )
+        if self.cfg.get('sync_bn') is not None:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return wrap_cpu_model(
+            use_cpu_sync_bn(model),
+            self.cfg.get('find_unused_parameters', False),
+        )
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> logging.Logger:
+        """As upstream's, with listings in the file alone."""
+        logger = super().build_logger(*args, **kwargs)
+        quiet_screen(logger)
+        return logger
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop; ranks must agree on the number of batches.
+
+        Raises:
+            InputError: An epoch has no batch, or ranks would wait for ever
+                for one that has fewer.
+        """
+        loop = super().build_train_loop(loop)
+        count = torch.tensor(len(loop.dataloader))
+        counts = [int(n) for n in all_gather(count)]
+        if min(counts) == 0:
+            raise InputError(
+                'the training part has fewer images than one batch: lower '
+                'train_dataloader.batch_size (--cfg-options '
+                'train_dataloader.batch_size=...).'
+            )
+        if min(counts) != max(counts):
+            raise InputError(
+                f'ranks have {min(counts)} to {max(counts)} batches an epoch '
+                'and would wait for each other. Choose samples_per_class so '
+                'that the epoch divides by the number of processes.'
+            )
+        return loop
+
+    def build_evaluator(self, evaluator: Any) -> Evaluator:
+        """Tell the metrics the run's folder."""
+        evaluator = super().build_evaluator(evaluator)
+        for metric in evaluator.metrics:
+            if getattr(metric, 'out_dir', '') is None:
+                metric.out_dir = self.log_dir
+        return evaluator
+
+    def load_checkpoint(
+        self, filename: str, map_location: Any = 'cpu', **_: Any
+    ) -> dict:
+        """Load weights that fit: the backbone's, or all of them.
+
+        Training from ``load_from`` and fitting a linear probe take the
+        backbone alone; resuming and testing take every weight. Always strict.
+
+        Raises:
+            InputError: A wanted key is missing, left over or of another shape.
+        """
+        checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = unwrap(self.model)
+        if self._wants_backbone_only():
+            weights = backbone_weights(checkpoint, model.backbone, filename)
+            model.backbone.load_state_dict(weights)
+            if isinstance(self._test_loop, LinearProbeLoop):
+                self._test_loop.check_head(checkpoint, filename)
+        else:
+            model.load_state_dict(model_weights(checkpoint, model, filename))
+        self._has_loaded = True
+        self.logger.info(f'Loaded checkpoint {filename}')
+        return checkpoint
+
+    def _wants_backbone_only(self) -> bool:
+        if self._resume:
+            return False
+        if isinstance(self._test_loop, LinearProbeLoop):
+            return self._test_loop.fit
+        return isinstance(self._train_loop, BaseLoop)

@@ -1,0 +1,54 @@
+"""When SwAV's queue starts and its prototypes thaw."""
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmpretrain.registry import HOOKS
+
+from ..models import GlobalSwAVLoss
+
+
+@HOOKS.register_module()
+class SwAVScheduleHook(Hook):
+    """Start the queue and free the prototypes, both in epochs from 0.
+
+    Frozen prototypes get no gradient, so neither momentum nor weight decay
+    moves them; nothing is switched in the graph, so DDP needs no
+    ``find_unused_parameters`` and mixed precision changes nothing.
+
+    Args:
+        queue_start_epoch (int): First epoch that fills the queue; it is in
+            use once full. Defaults to 15.
+        freeze_prototypes_epochs (int): Epochs in which the prototypes keep
+            their start. Defaults to 0.
+    """
+
+    def __init__(
+        self, queue_start_epoch: int = 15, freeze_prototypes_epochs: int = 0
+    ) -> None:
+        self.queue_start_epoch = queue_start_epoch
+        self.freeze_prototypes_epochs = freeze_prototypes_epochs
+
+    def before_train(self, runner: Runner) -> None:
+        """Let frozen prototypes drop their gradient before each step."""
+        prototypes = self._loss(runner).prototypes.weight
+
+        def freeze(*_) -> None:
+            if runner.epoch < self.freeze_prototypes_epochs:
+                prototypes.grad = None
+
+        runner.optim_wrapper.optimizer.register_step_pre_hook(freeze)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Switch the queue on in its first epoch."""
+        loss = self._loss(runner)
+        loss.use_queue = (
+            loss.queue.size(1) > 0 and runner.epoch >= self.queue_start_epoch
+        )
+
+    @staticmethod
+    def _loss(runner: Runner) -> GlobalSwAVLoss:
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        return model.head.loss_module

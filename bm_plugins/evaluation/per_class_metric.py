@@ -1,0 +1,186 @@
+"""The metric that reports class by class."""
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmpretrain.registry import METRICS
+
+from ..errors import InputError
+from .per_class import averages, confusion_matrix, per_class_scores
+
+
+@METRICS.register_module()
+class PerClassMetric(BaseMetric):
+    """Precision, recall, F1 and support by class, their averages, and files.
+
+    All averages run over the classes with test images. Beside each macro
+    average stands the one without the classes of fewer than ``min_support``
+    test images, which a few images swing. Into ``out_dir`` go
+    ``per_class.csv`` (``code,name,support,precision,recall,f1``; scores empty
+    without test images), ``confusion_matrix.csv`` (true classes in rows) and
+    ``predictions.csv`` (``path,label,pred,p_<CODE>...``).
+
+    Args:
+        min_support (int): Test images a class needs for the second macro
+            average. Defaults to 20.
+        out_dir (str, optional): Folder of the files. Defaults to None: the
+            run's.
+        collect_device (str): As upstream. Defaults to ``'cpu'``.
+        prefix (str, optional): Of the scalars. Defaults to ``'per_class'``.
+
+    Raises:
+        InputError: Predictions have no labels, or scores of another number of
+            classes than the data set.
+    """
+
+    default_prefix = 'per_class'
+
+    def __init__(
+        self,
+        min_support: int = 20,
+        out_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.min_support = min_support
+        self.out_dir = out_dir
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep index, path, label and scores (C,) of each sample."""
+        for sample in data_samples:
+            if 'gt_label' not in sample:
+                raise InputError(
+                    'PerClassMetric needs labels: set with_label=True in the '
+                    'test data set.'
+                )
+            self.results.append(
+                (
+                    sample['sample_idx'],
+                    sample.get('path', sample.get('img_path')),
+                    int(sample['gt_label']),
+                    sample['pred_score'].float().cpu().numpy(),
+                )
+            )
+
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+        """Score, print the table and write the files.
+
+        Args:
+            results (list[tuple]): What :meth:`process` kept, of all ranks.
+
+        Returns:
+            dict[str, float]: As :func:`averages`.
+        """
+        # A sample that pads a rank's last batch counts once.
+        results = list({row[0]: row for row in results}.values())
+        results.sort(key=lambda row: row[0])
+        _, paths, labels, scores = zip(*results, strict=True)
+        codes = self.dataset_meta['classes']
+        scores, labels = np.stack(scores), np.array(labels)
+        if scores.shape[1] != len(codes):
+            raise InputError(
+                f'the model scores {scores.shape[1]} classes, the data set '
+                f'has {len(codes)}: set model.head.num_classes to it.'
+            )
+        predictions = scores.argmax(1)
+        matrix = confusion_matrix(labels, predictions, len(codes))
+        values = averages(matrix, self.min_support)
+        names = self.dataset_meta.get('full_names', codes)
+        print_log('\n' + self._table(codes, names, matrix, values), 'current')
+        if self.out_dir is not None:
+            os.makedirs(self.out_dir, exist_ok=True)
+            self._write_scores(codes, names, matrix)
+            self._write(
+                'confusion_matrix.csv',
+                ['label', *codes],
+                ([c, *row] for c, row in zip(codes, matrix, strict=True)),
+            )
+            self._write(
+                'predictions.csv',
+                ['path', 'label', 'pred', *(f'p_{code}' for code in codes)],
+                (
+                    [path, codes[label], codes[pred], *(f'{p:.6f}' for p in s)]
+                    for path, label, pred, s in zip(
+                        paths, labels, predictions, scores, strict=True
+                    )
+                ),
+            )
+        return values
+
+    def _write_scores(
+        self, codes: Sequence[str], names: Sequence[str], matrix: np.ndarray
+    ) -> None:
+        scores = per_class_scores(matrix)
+        rows = []
+        for i, (code, name) in enumerate(zip(codes, names, strict=True)):
+            three = [f'{column[i]:.6f}' for column in scores[:3]]
+            if not scores.support[i]:
+                three = [''] * 3
+            rows.append([code, name, scores.support[i], *three])
+        header = ['code', 'name', 'support', 'precision', 'recall', 'f1']
+        self._write('per_class.csv', header, rows)
+
+    def _write(self, name: str, header: list, rows: Iterable[list]) -> None:
+        path = os.path.join(self.out_dir, name)
+        with open(f'{path}.partial', 'w', newline='') as stream:
+            writer = csv.writer(stream, lineterminator='\n')
+            writer.writerow(header)
+            writer.writerows(rows)
+        os.replace(f'{path}.partial', path)
+
+    def _table(
+        self,
+        codes: Sequence[str],
+        names: Sequence[str],
+        matrix: np.ndarray,
+        values: dict[str, float],
+    ) -> str:
+        scores = per_class_scores(matrix)
+        lines = [
+            f'{"code":8} {"name":28} {"support":>8} {"precision":>10} '
+            f'{"recall":>8} {"f1":>8}'
+        ]
+        for i, (code, name) in enumerate(zip(codes, names, strict=True)):
+            p, r, f = (f'{column[i]:.3f}' for column in scores[:3])
+            if not scores.support[i]:
+                p = r = f = '-'
+            lines.append(
+                f'{code:8} {name:28} {scores.support[i]:8} {p:>10} {r:>8} '
+                f'{f:>8}'
+            )
+        present = scores.support > 0
+        few = present & (scores.support < self.min_support)
+        rows = [
+            ('macro', f'over {present.sum()} classes', ''),
+            (
+                'macro',
+                f'over {(present & ~few).sum()}, support >= '
+                f'{self.min_support}',
+                '_min_support',
+            ),
+            ('weighted', f'over {present.sum()} classes', ''),
+        ]
+        for kind, over, ending in rows:
+            p, r, f = (
+                f'{values[f"{kind}_{score}{ending}"]:.3f}'
+                for score in ('precision', 'recall', 'f1')
+            )
+            lines.append(
+                f'{kind:8} {over:28} {scores.support.sum():8} {p:>10} {r:>8} '
+                f'{f:>8}'
+            )
+        lines.append(
+            f'accuracy {values["accuracy"]:.3f}, balanced accuracy '
+            f'{values["balanced_accuracy"]:.3f}'
+        )
+        for which, why in ((~present, 'no'), (few, 'few')):
+            if which.any():
+                listed = ' '.join(np.array(codes)[which])
+                lines.append(f'{why} test images: {listed}')
+        return '\n'.join(lines)

@@ -1,0 +1,5 @@
+"""Losses and the mathematics under them."""
+
+from .swav_loss import GlobalSwAVLoss
+
+__all__ = ['GlobalSwAVLoss']

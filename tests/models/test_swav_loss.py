@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import DefaultScope
+from mmpretrain.models.losses import SwAVLoss
+from mmpretrain.registry import MODELS
+
+from bm_plugins.compat.cpu_sync_bn import use_cpu_sync_bn
+from bm_plugins.errors import InputError
+from bm_plugins.models import GlobalSwAVLoss
+
+
+def unit(*shape, seed):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(x, dim=-1)
+
+
+def reference_assignment(batch, queue, prototypes, epsilon, iterations):
+    """Float64, without logarithms, one sum at a time."""
+    samples = np.concatenate([batch, queue]).astype(np.float64)
+    q = np.exp(samples @ prototypes.astype(np.float64).T / epsilon)
+    for _ in range(iterations):
+        q /= q.sum(0, keepdims=True)
+        q /= q.sum(1, keepdims=True)
+    return q[: len(batch)]
+
+
+def one_step(rank_folder):
+    """One forward and backward of swav_bm.py's model on this rank's part."""
+    rank, world_size = 0, 1
+    if torch.distributed.is_initialized():
+        rank = torch.distributed.get_rank()
+        world_size = torch.distributed.get_world_size()
+    cfg = Config.fromfile('configs/swav_bm.py')
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = use_cpu_sync_bn(MODELS.build(cfg.model))
+    model.eval()  # normalisation layers out of the question
+    loss = model.head.loss_module
+    loss.queue.copy_(unit(2, 1280, 128, seed=1))
+    loss._fill, loss.use_queue = 1280, True
+    seen = []
+    assign = loss.assign
+
+    def recording_assign(slot, embeddings):
+        q = assign(slot, embeddings)
+        seen.append((embeddings.clone(), q))
+        return q
+
+    loss.assign = recording_assign
+    views = torch.randn(
+        2, 8, 3, 32, 32, generator=torch.Generator().manual_seed(2)
+    )
+    views = views + torch.linspace(-2, 2, 8).view(1, 8, 1, 1, 1)
+    local = [view[rank::world_size] for view in views]
+    wrapped = model
+    if world_size > 1:
+        wrapped = MMDistributedDataParallel(model, broadcast_buffers=False)
+    wrapped(local, mode='loss')['loss'].backward()
+    torch.save(
+        dict(
+            seen=seen,
+            prototypes=loss.prototypes.weight.detach(),
+            queue=loss.queue,
+            grads={k: p.grad for k, p in model.named_parameters()}
+            if rank == 0
+            else None,
+        ),
+        f'{rank_folder}/{world_size}_{rank}.pth',
+    )
+
+
+def test_same_on_1_2_and_4_ranks(run_ranks, tmp_path):
+    one_step(tmp_path)
+    alone = torch.load(tmp_path / '1_0.pth')
+    queue = unit(2, 1280, 128, seed=1).numpy()
+    expected = [
+        reference_assignment(
+            z.numpy(), queue[slot], alone['prototypes'].numpy(), 0.03, 3
+        )
+        for slot, (z, _) in enumerate(alone['seen'])
+    ]
+    for slot, (_, q) in enumerate(alone['seen']):
+        assert q.shape == (8, 1000)
+        np.testing.assert_allclose(q, expected[slot], rtol=0, atol=1e-5)
+    for world_size in (2, 4):
+        run_ranks(one_step, world_size, tmp_path)
+        for rank in range(world_size):
+            saved = torch.load(tmp_path / f'{world_size}_{rank}.pth')
+            for slot, (_, q) in enumerate(saved['seen']):
+                np.testing.assert_allclose(
+                    q, expected[slot][rank::world_size], rtol=0, atol=1e-5
+                )
+            torch.testing.assert_close(saved['queue'], alone['queue'])
+        grads = torch.load(tmp_path / f'{world_size}_0.pth')['grads']
+        for name, grad in alone['grads'].items():
+            difference = (grads[name] - grad).norm()
+            assert difference <= 1e-4 * grad.norm() + 1e-8, name
+
+
+def test_same_loss_as_upstream_on_one_rank():
+    ours = GlobalSwAVLoss(
+        16, num_prototypes=20, epsilon=0.03, num_crops=[2, 3]
+    )
+    theirs = SwAVLoss(16, num_prototypes=20, epsilon=0.03, num_crops=[2, 3])
+    theirs.prototypes.load_state_dict(ours.prototypes.state_dict())
+    x = unit(5 * 8, 16, seed=3)
+    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-5)
+
+
+def test_prototypes_start_on_the_unit_sphere():
+    torch.manual_seed(0)
+    weight = GlobalSwAVLoss(128, num_prototypes=4000).prototypes.weight
+    torch.testing.assert_close(weight.norm(dim=1), torch.ones(4000))
+    # Uniform: mean 0 and covariance I / 128.
+    assert weight.mean(0).norm() < 0.05
+    covariance = weight.t() @ weight / 4000
+    torch.testing.assert_close(
+        covariance, torch.eye(128) / 128, rtol=0, atol=1e-3
+    )
+
+
+def test_queue_fills_then_is_used_newest_first():
+    loss = GlobalSwAVLoss(8, queue_length=6, num_prototypes=5)
+    loss.use_queue = True
+    batches = [unit(2 * 2, 8, seed=seed) for seed in range(5)]
+    for step, batch in enumerate(batches):
+        assert loss._fill == int(loss.queue_fill) == min(2 * step, 6)
+        loss(batch)
+    newest = torch.cat([batch[:2] for batch in batches[:1:-1]])
+    torch.testing.assert_close(loss.queue[0], newest)
+    newest = torch.cat([batch[2:] for batch in batches[:1:-1]])
+    torch.testing.assert_close(loss.queue[1], newest)
+
+
+def test_queue_is_in_the_state_and_its_fill_comes_back():
+    loss = GlobalSwAVLoss(8, queue_length=4, num_prototypes=5)
+    loss.use_queue = True
+    loss(unit(4, 8, seed=0))
+    again = GlobalSwAVLoss(8, queue_length=4, num_prototypes=5)
+    again.load_state_dict(loss.state_dict())
+    assert again._fill == 2
+    torch.testing.assert_close(again.queue, loss.queue)
+
+
+def test_queue_shorter_than_the_batch_is_an_error():
+    loss = GlobalSwAVLoss(8, queue_length=3, num_prototypes=5)
+    loss.use_queue = True
+    with pytest.raises(InputError, match='queue_length 3 .* batch of 4'):
+        loss(unit(8, 8, seed=0))
+
+
+def test_one_number_of_prototypes():
+    with pytest.raises(InputError, match='num_prototypes'):
+        GlobalSwAVLoss(8, num_prototypes=[5, 5])

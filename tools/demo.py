@@ -1,0 +1,135 @@
+"""From nothing to a scored model: what `make demo` runs.
+
+Makes a synthetic collection (or takes yours), pretrains SwAV without labels
+on two processes, evaluates the frozen features linearly, and shows them
+beside those of the same network untrained.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
+
+AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')
+
+
+def main() -> None:
+    """Run the demo's steps."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', type=Path, help='your collection')
+    parser.add_argument('--images', type=int, default=2000)
+    parser.add_argument('--epochs', type=int, default=20)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs/demo')
+    )
+    args = parser.parse_args()
+    start = time.monotonic()
+
+    data = args.data or ROOT / 'data/synthetic'
+    if args.data is None:
+        say(f'1/4 Drawing {args.images} synthetic cells into {data}')
+        tool('make_synthetic_marrow.py', data, '--images', args.images)
+    elif not data.is_dir():
+        raise InputError(f'DATA={data} is no folder.')
+    else:
+        say(f'1/4 Taking the cells in {data}')
+    if not (data / 'split.csv').exists():
+        tool('prepare_matek.py', data)
+
+    env = dict(os.environ, BM_DATA_ROOT=str(data.resolve()))
+    seed = f'randomness.seed={args.seed}'
+    processes = min(torch.cuda.device_count() or 2, 2)
+    pretrain = args.work_dir / 'pretrain'
+    say(f'2/4 Pretraining without labels on {processes} process(es)')
+    options = [
+        seed,
+        f'train_cfg.max_epochs={args.epochs}',
+        f'param_scheduler.1.end={args.epochs}',
+    ]
+    run(
+        ['tools/dist_train.sh', 'configs/swav_tiny_bm.py', str(processes)]
+        + ['--work-dir', str(pretrain), '--cfg-options', *options],
+        env,
+    )
+    checkpoint = (pretrain / 'last_checkpoint').read_text().strip()
+
+    config = 'configs/linear_tiny_bm.py'
+    folders = {}
+    for step, name, given in (
+        (3, 'untrained', None),
+        (4, 'pretrained', checkpoint),
+    ):
+        say(f'{step}/4 Linear evaluation of the {name} features')
+        folder = folders[name] = args.work_dir / f'linear_{name}'
+        command = [sys.executable, 'tools/test.py', config]
+        command += [given] if given else []
+        command += ['--work-dir', str(folder)]
+        command += ['--out', str(folder / 'metrics.json')]
+        command += ['--out-item', 'metrics', '--cfg-options', seed]
+        run(command + ([] if given else ['load_from=None']), env)
+
+    show(folders)
+    minutes = (time.monotonic() - start) / 60
+    say(f'Done in {minutes:.1f} minutes. Written:')
+    print(f'  data        {data}')
+    print(f'  pretraining {checkpoint}')
+    for name, folder in folders.items():
+        print(f'  {name:11} {folder}/per_class.csv, predictions.csv, ...')
+    print(f'  classifier  {folders["pretrained"]}/linear_probe.pth')
+
+
+def say(line: str) -> None:
+    """A step's headline."""
+    print(f'\n== {line}', flush=True)
+
+
+def run(command: list[str], env: dict) -> None:
+    """Run a command of the README; its error ends the demo."""
+    print('$ ' + ' '.join(command), flush=True)
+    if subprocess.run(command, cwd=ROOT, env=env).returncode:
+        raise InputError('the demo stopped, see the message above.')
+
+
+def tool(name: str, *args: object) -> None:
+    """Run one of the tools."""
+    run([sys.executable, f'tools/{name}', *map(str, args)], dict(os.environ))
+
+
+def show(folders: dict[str, Path]) -> None:
+    """Print F1 by class, untrained beside pretrained."""
+    tables, averages = {}, {}
+    for name, folder in folders.items():
+        with open(ROOT / folder / 'per_class.csv') as file:
+            tables[name] = list(csv.DictReader(file))
+        averages[name] = json.loads(
+            (ROOT / folder / 'metrics.json').read_text()
+        )
+    say('F1 by class on the test part, untrained beside pretrained')
+    print(f'{"code":5} {"name":24} {"support":>7}  untrained  pretrained')
+    for before, after in zip(*tables.values(), strict=True):
+        if int(before['support']):
+            print(
+                f'{before["code"]:5} {before["name"]:24} '
+                f'{before["support"]:>7}  {float(before["f1"]):9.3f}'
+                f'  {float(after["f1"]):10.3f}'
+            )
+    for key in AVERAGES:
+        row = [averages[name][f'per_class/{key}'] for name in folders]
+        print(f'{key:38}  {row[0]:9.3f}  {row[1]:10.3f}')
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Train on several GPUs, or on several processes without any (gloo).
+#   tools/dist_train.sh CONFIG GPUS [arguments of tools/train.py]
+# Several nodes: NNODES, NODE_RANK, MASTER_ADDR and PORT on each of them.
+# MAX_RESTARTS=N starts the processes again after a failure; add --resume.
+if [ $# -lt 2 ]; then
+    echo "usage: $0 CONFIG GPUS [arguments of tools/train.py]" >&2
+    exit 2
+fi
+CONFIG=$1
+GPUS=$2
+. "$(dirname "$0")/torchrun.sh"
+torchrun_tool train.py "$CONFIG" --launcher pytorch "${@:3}"

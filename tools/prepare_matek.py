@@ -1,0 +1,62 @@
+"""Write the manifest (split.csv) of a collection of cell images."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
+from bm_plugins.datasets.prepare import check, prepare  # noqa: E402
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('data_root', help='folder of the collection')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--test-fraction', type=float, default=0.2)
+    parser.add_argument(
+        '--val-fraction', type=float, default=0.1, help='of all images'
+    )
+    parser.add_argument('--folds', type=int, default=5)
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        metavar='CODE',
+        default=CLASSES,
+        help='your own class folders; the default is the 21 of the release',
+    )
+    parser.add_argument('--output', help='defaults to DATA_ROOT/split.csv')
+    parser.add_argument('--workers', type=int, default=os.cpu_count())
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        '--overwrite', action='store_true', help='replace the manifest'
+    )
+    action.add_argument(
+        '--check',
+        action='store_true',
+        help='keep the manifest, verify its images and stamp it',
+    )
+    args = parser.parse_args()
+    classes = tuple(args.classes)
+    if args.check:
+        check(args.data_root, args.output, classes, args.workers)
+        return
+    prepare(
+        args.data_root,
+        args.output,
+        classes,
+        args.seed,
+        args.test_fraction,
+        args.val_fraction,
+        args.folds,
+        args.workers,
+        args.overwrite,
+    )
+
+
+if __name__ == '__main__':
+    cli.run(main)
