@@ -1,6 +1,6 @@
 """Draw a synthetic marrow-cell collection in the layout of Matek et al. 2021.
 
-It lets you try everything without the 6.5 GB release: 21 classes, 250x250
+It lets you try everything without the real release: 21 classes, 250x250
 pixel JPEG, long-tailed. The same OUT, --images and --seed give the same bytes
 whatever the workers; a complete collection is left as it is.
 """
@@ -45,9 +45,10 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument('out', nargs='?', type=Path, help='new data root')
-    parser.add_argument('--images', type=int, default=2000, metavar='N')
-    parser.add_argument('--seed', type=int, default=0, metavar='S')
-    parser.add_argument('--workers', type=int, default=1, help='threads')
+    whole = dict(type=int, metavar='N', help='(default: %(default)s)')
+    parser.add_argument('--images', default=2000, **whole)
+    parser.add_argument('--seed', default=0, **whole)
+    parser.add_argument('--workers', default=1, **whole)
     parser.add_argument(
         '--contact-sheet',
         type=Path,

@@ -4,6 +4,7 @@ PYTHON=${PYTHON:-python}
 # As many threads a process as there are cores for it.
 CORES=$(nproc 2>/dev/null || echo 1)
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((CORES > GPUS ? CORES / GPUS : 1))}
+export MKL_NUM_THREADS=${MKL_NUM_THREADS:-$OMP_NUM_THREADS}
 
 torchrun_tool() {
     PYTHONPATH="$TOOLS/..:$PYTHONPATH" \

@@ -22,11 +22,15 @@ _HARMLESS = (
 for message in _HARMLESS:
     warnings.filterwarnings('ignore', message=message)
 
-_LISTINGS = (
+# Listings, and advice to upstream's own authors.
+_FILE_ONLY = (
     '\n---',
     'Config:\n',
     'Hooks will be executed',
     'Distributed training is not used',
+    'Exp name:',
+    '"FileClient" will be deprecated',
+    '"HardDiskBackend" is the alias',
 )
 
 
@@ -35,7 +39,7 @@ class ScreenFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether ``record`` is shown."""
-        return not str(record.msg).startswith(_LISTINGS)
+        return not str(record.msg).startswith(_FILE_ONLY)
 
 
 def quiet_screen(logger: logging.Logger) -> None:

@@ -49,9 +49,9 @@ def read_manifest(
                 f'{file}, line {line}: {len(row)} values for '
                 f'{len(header)} columns.'
             )
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
     if not rows:
         raise InputError(f'{file} names no image.')
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
     paths, splits = list(columns['path']), list(columns['split'])
     if not SPLITS.issuperset(splits):
         line = next(i for i, s in enumerate(splits, 2) if s not in SPLITS)

@@ -21,9 +21,10 @@ def stratified_split(
     A class is ordered by the SHA-256 of seed and file name, so the split
     depends on no file system, library or other file's name. The first
     ceil(test_fraction · n) are the test part, which gives the paper's test
-    supports (2 ABE, 9 KSC, 10 FGC, 13 LYI); then round(val_fraction · n) are
-    the validation part. The folds are consecutive stretches of the same
-    order, the larger first: with the defaults, fold 0 is the test part.
+    supports (2 ABE, 9 KSC, 10 FGC, 13 LYI); of the others,
+    round(val_fraction · n) are the validation part. The folds are consecutive
+    stretches of the same order, the larger first: with the defaults, fold 0
+    is the test part.
 
     A class keeps at least one training image; one with a single image has no
     fold and always trains. A class with fewer images than folds is missing
@@ -63,17 +64,18 @@ def stratified_split(
         if n == 1:
             continue
 
-        def order(row: int) -> tuple[str, str]:
-            name = paths[row].rpartition('/')[2]
-            return sha256(f'{seed}:{name}'.encode()).hexdigest(), paths[row]
-
-        rows.sort(key=order)
+        rows.sort(key=lambda row: _rank(f'{seed}', paths[row]))
         # 0.2 * 65 is a little over 13 in floating point.
         test = min(math.ceil(round(test_fraction * n, 9)), n - 1)
         val = min(round(val_fraction * n), n - test - 1)
-        for i, row in enumerate(rows):
-            if i < test + val:
-                split[row] = 'test' if i < test else 'val'
+        # Another order, so that each fold has its share of them.
+        rest = sorted(
+            rows[test:], key=lambda row: _rank(f'{seed}:val', paths[row])
+        )
+        for row in rows[:test]:
+            split[row] = 'test'
+        for row in rest[:val]:
+            split[row] = 'val'
         start = 0
         for fold in range(folds):
             end = start + n // folds + (fold < n % folds)
@@ -81,3 +83,9 @@ def stratified_split(
                 fold_of[row] = fold
             start = end
     return split, fold_of
+
+
+def _rank(seed: str, path: str) -> tuple[str, str]:
+    """Where a file stands in a random order."""
+    name = path.rpartition('/')[2]
+    return sha256(f'{seed}:{name}'.encode()).hexdigest(), path

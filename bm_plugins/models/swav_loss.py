@@ -22,7 +22,7 @@ class GlobalSwAVLoss(SwAVLoss):
     of ranks. The queue is one for all ranks, a buffer of the model: it goes
     into the checkpoint.
 
-    The prototypes start uniformly on the unit sphere. :class:`SwAVScheduleHook`
+    The prototypes start uniformly on the unit sphere. ``SwAVScheduleHook``
     says when the queue is in use.
 
     Args:

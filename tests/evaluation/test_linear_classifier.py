@@ -30,11 +30,12 @@ def test_equals_scikit_learn(l2):
     )
 
 
-def test_absent_class_gets_no_probability_worth_naming():
+def test_absent_class_gets_no_probability():
     x, y = blobs(classes=3)
     theta = fit_softmax_regression(x, y, 5, 1e-3)
     p = (x @ theta[:-1] + theta[-1]).softmax(1)
-    assert p[:, 3:].max() < 0.01
+    assert p[:, 3:].max() == 0
+    assert torch.equal(theta[:, :3], fit_softmax_regression(x, y, 3, 1e-3))
 
 
 def test_warm_start_ends_where_a_cold_one_does():
@@ -76,7 +77,7 @@ def test_scores_are_those_of_scikit_learn_on_held_out_folds():
         model.fit(x[rest], y[rest])
         predicted[~rest] = model.predict(x[~rest])
     assert scores[0.1] == pytest.approx(
-        f1_score(y, predicted, average='macro'), abs=1e-6
+        f1_score(y, predicted, average='macro'), abs=1e-3
     )
 
 

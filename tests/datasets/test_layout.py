@@ -1,0 +1,67 @@
+import pytest
+
+from bm_plugins.datasets.layout import (
+    find_image_folder,
+    labels_of,
+    list_images,
+)
+from bm_plugins.datasets.matek_classes import CLASSES
+from bm_plugins.errors import InputError
+
+
+@pytest.mark.parametrize(
+    'path',
+    [
+        'BLA/0001-1000/BLA_00001.jpg',
+        'BLA/BLA_00001.jpg',
+        'BLA_00001.jpg',
+        'BM_cytomorphology_data/BLA/0001-1000/BLA_00001.jpg',
+        'BLA/smear_7.png',
+        'LYT/BLA/BLA_00001.jpg',
+    ],
+)
+def test_label_of_any_layout(path):
+    assert labels_of([path], CLASSES) == ['BLA']
+
+
+def test_own_classes():
+    paths = ['cat/1.png', 'dog/cat/2.png', 'dog_3.png']
+    assert labels_of(paths, ['cat', 'dog']) == ['cat', 'cat', 'dog']
+
+
+def test_folder_against_prefix():
+    with pytest.raises(InputError, match='LYT/BLA_1.jpg.*LYT.*BLA'):
+        labels_of(['LYT/BLA_1.jpg'], CLASSES)
+
+
+@pytest.mark.parametrize('path', ['XYZ/1.jpg', '1.jpg', 'XYZ_00001.jpg'])
+def test_unknown_code(path):
+    with pytest.raises(InputError, match=f'{path}.*known code.*--classes'):
+        labels_of([path], CLASSES)
+
+
+@pytest.mark.parametrize(
+    'name', ['BM_cytomorphology_data', 'bone_marrow_cell_dataset', '.']
+)
+def test_image_folder(tmp_path, name):
+    (tmp_path / name).mkdir(exist_ok=True)
+    assert find_image_folder(tmp_path) == tmp_path / name
+
+
+def test_listing_is_sorted_and_passes_hidden_files_over(tmp_path):
+    for name in (
+        'BLA/2.jpg',
+        'BLA/1.JPG',
+        'ART/9.tiff',
+        'BLA/._1.jpg',
+        '.cache/3.jpg',
+        '__MACOSX/4.jpg',
+        'BLA/notes.txt',
+        'top.png',
+    ):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    images, others = list_images(tmp_path)
+    assert images == ['ART/9.tiff', 'BLA/1.JPG', 'BLA/2.jpg', 'top.png']
+    assert others == ['BLA/notes.txt']

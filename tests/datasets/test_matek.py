@@ -1,0 +1,199 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bm_plugins.datasets import Matek
+from bm_plugins.datasets.draw import DrawIndex
+from bm_plugins.datasets.matek_classes import CLASSES
+from bm_plugins.datasets.prepare import prepare
+from bm_plugins.errors import InputError
+
+REAL = Path(__file__).resolve().parents[3] / 'shared/data'
+COUNTS = dict(ABE=8, BLA=40, LYT=1)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for code, count in COUNTS.items():
+        folder = tmp_path / 'BM_cytomorphology_data' / code
+        folder.mkdir(parents=True)
+        for i in range(1, count + 1):
+            img = np.full((8, 8, 3), i, np.uint8)
+            cv2.imwrite(str(folder / f'{code}_{i:05}.jpg'), img)
+    prepare(tmp_path)
+    return tmp_path
+
+
+def rewrite(root, old, new):
+    file = root / 'split.csv'
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def names(cells):
+    return {cells.get_data_info(i)['path'] for i in range(len(cells))}
+
+
+def test_parts_are_disjoint_and_complete(root):
+    parts = [Matek(root, split=p) for p in ('train', 'val', 'test')]
+    # test: ceil(.2 n) of 8 and 40; a single image trains.
+    assert [len(p) for p in parts] == [49 - 5 - 10, 5, 10]
+    union = set.union(*(names(part) for part in parts))
+    assert len(union) == 49
+    assert names(Matek(root, split=('train', 'val'))) == union - names(
+        parts[2]
+    )
+
+
+def test_labels_metainfo_and_paths(root):
+    cells = Matek(root, split=('train', 'val', 'test'))
+    assert cells.CLASSES == CLASSES
+    assert cells.metainfo['full_names'][3] == 'Blasts'
+    counts = np.bincount(cells.get_gt_labels(), minlength=21)
+    assert {CLASSES[i]: n for i, n in enumerate(counts) if n} == COUNTS
+    info = cells.get_data_info(0)
+    assert info['path'] == 'ABE/ABE_00001.jpg'
+    assert Path(info['img_path']).is_file()
+
+
+def test_without_labels_the_column_is_not_read(root):
+    file = root / 'split.csv'
+    text = file.read_text().replace(',BLA,', ',,').replace(',ABE,', ',???,')
+    file.write_text(text)
+    cells = Matek(root, with_label=False)
+    assert all('gt_label' not in cells[i] for i in range(len(cells)))
+    with pytest.raises(InputError, match='no labels'):
+        cells.get_gt_labels()
+
+
+def test_folds(root):
+    tests = [names(Matek(root, split='test', fold=f)) for f in range(5)]
+    assert sum(map(len, tests)) == len(set.union(*tests)) == 48
+    assert tests[0] == names(Matek(root, split='test'))
+    for fold in range(5):
+        rest = Matek(root, split=('train', 'val'), fold=str(fold))
+        assert (
+            names(rest)
+            == names(Matek(root, split=('train', 'val', 'test'))) - tests[fold]
+        )
+        train = names(Matek(root, split='train', fold=fold))
+        val = names(Matek(root, split='val', fold=fold))
+        assert not train & val and train | val == names(rest)
+    assert names(Matek(root, fold='none')) == names(Matek(root))
+
+
+@pytest.mark.parametrize('fold,message', [(7, 'no fold 7'), ('x', 'BM_FOLD')])
+def test_wrong_fold(root, fold, message):
+    with pytest.raises(InputError, match=message):
+        Matek(root, fold=fold)
+
+
+def test_draw_travels_with_the_index(root):
+    cells = Matek(root)
+    assert cells[DrawIndex(3, (0, 1, 2))]['draw'] == (0, 1, 2)
+    assert 'draw' not in cells[3]
+
+
+def test_unreadable_image_is_an_error_with_its_path(root):
+    cells = Matek(root, pipeline=[dict(type='mmpretrain.LoadCellImage')])
+    path = Path(cells.get_data_info(4)['img_path'])
+    path.write_bytes(b'')
+    assert cells[3]['img'].shape == (8, 8, 3)
+    with pytest.raises(InputError, match=path.name):
+        cells[4]
+
+
+@pytest.mark.parametrize(
+    'old,new,message',
+    [
+        ('ABE/ABE_00001.jpg', 'ABE/ABE_00099.jpg', 'names 1 file.*00099'),
+        (',ABE,', ',XYZ,', "unknown code 'XYZ'"),
+        (',ABE,', ',BLA,', 'labelled BLA, but .* says ABE'),
+        ('ABE/ABE_00001.jpg', 'BLA/ABE_00001.jpg', 'file|the folder says BLA'),
+    ],
+)
+def test_manifest_against_the_folder(root, old, new, message):
+    rewrite(root, old, new)
+    with pytest.raises(InputError, match=message):
+        Matek(root, split=('train', 'val', 'test'))
+
+
+def test_missing_root_and_manifest(tmp_path):
+    with pytest.raises(InputError, match='nowhere .*BM_DATA_ROOT'):
+        Matek(tmp_path / 'nowhere')
+    with pytest.raises(InputError, match='split.csv does not exist'):
+        Matek(tmp_path)
+
+
+def test_empty_part_and_unknown_part(root):
+    with pytest.raises(InputError, match='expected train, val or test'):
+        Matek(root, split='dev')
+    text = (root / 'split.csv').read_text().replace(',test,', ',train,')
+    (root / 'split.csv').write_text(text)
+    with pytest.raises(InputError, match='no image in part test'):
+        Matek(root, split='test')
+
+
+def test_own_classes_drop_the_release_s_names(tmp_path):
+    for code in ('cat', 'dog'):
+        (tmp_path / code).mkdir()
+        for i in range(3):
+            img = np.zeros((4, 4, 3), np.uint8)
+            cv2.imwrite(str(tmp_path / code / f'{i}.png'), img)
+    prepare(tmp_path, classes=('cat', 'dog'))
+    metainfo = dict(classes=('dog', 'cat'))
+    cells = Matek(tmp_path, split=('train', 'test'), metainfo=metainfo)
+    assert cells.metainfo == dict(
+        classes=('dog', 'cat'), full_names=('dog', 'cat')
+    )
+    assert sorted(cells.get_gt_labels()) == [0, 0, 0, 1, 1, 1]
+    with pytest.raises(InputError, match='1 full_names for 2 classes'):
+        Matek(tmp_path, metainfo=metainfo | dict(full_names=['Dog']))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason='real images are not here')
+def test_real_collections():
+    cells = Matek(REAL / 'bm_tcia_dev', split='test')
+    assert len(cells) == 320
+    assert set(np.bincount(cells.get_gt_labels())) == {0, 40}
+    classes = sorted(
+        p.name for p in (REAL / 'pbc_dib_128').iterdir() if p.is_dir()
+    )
+    blood = Matek(
+        REAL / 'pbc_dib_128', split='test', metainfo=dict(classes=classes)
+    )
+    assert np.bincount(blood.get_gt_labels()).tolist() == [100] * 11
+
+
+def test_full_size_manifest_loads(tmp_path, capsys):
+    """171,374 entries; the time is shown, not judged."""
+    from time import perf_counter
+
+    from bm_plugins.datasets.manifest import write_manifest, write_stamp
+    from bm_plugins.datasets.matek_classes import SUPPORTS
+    from bm_plugins.datasets.splits import stratified_split
+
+    paths, labels = [], []
+    for code, count in zip(CLASSES, SUPPORTS, strict=True):
+        for i in range(1, count + 1):
+            low = (i - 1) // 1000 * 1000
+            part = f'{low + 1:04}-{low + 1000}/' if count >= 1000 else ''
+            paths.append(f'{code}/{part}{code}_{i:05}.jpg')
+        labels += [code] * count
+    for folder in {p.rpartition('/')[0] for p in paths}:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        open(tmp_path / path, 'w').close()
+    manifest = tmp_path / 'split.csv'
+    write_manifest(manifest, paths, labels, *stratified_split(paths, labels))
+    write_stamp(manifest, dict(images=len(paths)))
+    start = perf_counter()
+    cells = Matek(tmp_path, split=('train', 'val', 'test'))
+    seconds = perf_counter() - start
+    assert len(cells) == 171_374
+    assert np.bincount(cells.get_gt_labels()).tolist() == list(SUPPORTS)
+    with capsys.disabled():
+        print(f'\n171,374 entries loaded in {seconds:.2f} s')

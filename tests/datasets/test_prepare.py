@@ -1,0 +1,163 @@
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from bm_plugins.datasets.manifest import read_manifest, read_stamp
+from bm_plugins.datasets.matek_classes import CLASSES
+from bm_plugins.datasets.prepare import check, find_fault, prepare
+from bm_plugins.errors import InputError
+
+
+def picture(seed=0):
+    rng = np.random.default_rng(seed)
+    img = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    return cv2.imencode('.jpg', img)[1].tobytes()
+
+
+def collect(root, names):
+    for seed, name in enumerate(names):
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(picture(seed))
+    return root
+
+
+RELEASE = [
+    f'BM_cytomorphology_data/BLA/0001-1000/BLA_{i:05}.jpg'
+    for i in range(1, 11)
+] + [f'BM_cytomorphology_data/ABE/ABE_{i:05}.jpg' for i in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    'content,reason',
+    [
+        (b'', 'empty file'),
+        (b'no image', 'cannot be decoded'),
+        (picture()[: len(picture()) // 2], 'truncated JPEG'),
+        (picture(), None),
+    ],
+)
+def test_faults(tmp_path, content, reason):
+    (tmp_path / 'a.jpg').write_bytes(content)
+    assert find_fault('a.jpg', tmp_path) == reason
+
+
+def test_missing_file_is_a_fault(tmp_path):
+    assert find_fault('a.jpg', tmp_path).startswith('cannot be read')
+
+
+def test_release_layout(tmp_path, capsys):
+    collect(tmp_path, RELEASE)
+    prepare(tmp_path, workers=2)
+    paths, labels, splits, folds = read_manifest(tmp_path / 'split.csv')
+    assert paths == sorted(name.partition('/')[2] for name in RELEASE)
+    assert labels == ['ABE'] * 8 + ['BLA'] * 10
+    assert splits.count('test') == 4 and set(folds) == set(range(5))
+    stamp = read_stamp(tmp_path / 'split.csv')
+    assert stamp['images'] == 18 and stamp['counts']['BLA'] == 10
+    out = capsys.readouterr().out
+    assert 'Nothing was left out' in out
+    # Found, the release's count, and the difference.
+    assert '10    11973  -11963' in out
+
+
+@pytest.mark.parametrize('layout', ['mirror', 'flat', 'folders'])
+def test_other_layouts_give_the_same_split(tmp_path, layout):
+    collect(tmp_path / 'release', RELEASE)
+    prepare(tmp_path / 'release')
+    expected = read_manifest(tmp_path / 'release/split.csv')
+    rename = {
+        'mirror': lambda name: name.replace(
+            'BM_cytomorphology_data', 'bone_marrow_cell_dataset'
+        ),
+        'flat': lambda name: name.rpartition('/')[2],
+        'folders': lambda name: name.partition('/')[2],
+    }[layout]
+    collect(tmp_path / layout, [rename(name) for name in reversed(RELEASE)])
+    prepare(tmp_path / layout, workers=2)
+    paths, *rest = read_manifest(tmp_path / layout / 'split.csv')
+    names = [path.rpartition('/')[2] for path in paths]
+    assert names == [path.rpartition('/')[2] for path in expected[0]]
+    assert tuple(rest) == expected[1:]
+
+
+def test_left_out_is_listed_with_its_reason(tmp_path, capsys):
+    collect(tmp_path, RELEASE)
+    folder = tmp_path / 'BM_cytomorphology_data/BLA/0001-1000'
+    (folder / 'BLA_00003.jpg').write_bytes(b'broken')
+    (folder / 'BLA_00004.jpg').write_bytes(picture()[:-100])
+    (folder / 'notes.txt').write_text('blasts')
+    prepare(tmp_path)
+    assert len(read_manifest(tmp_path / 'split.csv')[0]) == 16
+    assert (tmp_path / 'split_left_out.csv').read_text() == (
+        'path,reason\n'
+        'BLA/0001-1000/BLA_00003.jpg,cannot be decoded\n'
+        'BLA/0001-1000/BLA_00004.jpg,truncated JPEG\n'
+        'BLA/0001-1000/notes.txt,no image file\n'
+    )
+    assert 'BLA_00003.jpg: cannot be decoded' in capsys.readouterr().out
+
+
+def test_manifest_is_not_replaced_unasked(tmp_path):
+    collect(tmp_path, RELEASE)
+    prepare(tmp_path)
+    with pytest.raises(InputError, match='split.csv exists.*--overwrite'):
+        prepare(tmp_path, seed=1)
+    before = (tmp_path / 'split.csv').read_text()
+    prepare(tmp_path, seed=1, overwrite=True)
+    assert (tmp_path / 'split.csv').read_text() != before
+
+
+def test_check_keeps_the_manifest_and_stamps_it(tmp_path):
+    collect(tmp_path, RELEASE)
+    text = 'path,label,split\nABE/ABE_00001.jpg,ABE,test\n'
+    (tmp_path / 'split.csv').write_text(text)
+    check(tmp_path)
+    assert (tmp_path / 'split.csv').read_text() == text
+    assert read_stamp(tmp_path / 'split.csv')['images'] == 1
+    file = tmp_path / 'BM_cytomorphology_data/ABE/ABE_00001.jpg'
+    file.write_bytes(b'')
+    with pytest.raises(InputError, match='cannot be used.*ABE_00001'):
+        check(tmp_path)
+
+
+def command(*args):
+    return subprocess.run(
+        [sys.executable, 'tools/prepare_matek.py', *map(str, args)],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_command_with_own_classes(tmp_path):
+    names = [f'{code}/{i}.png' for code in ('cat', 'dog') for i in range(5)]
+    collect(tmp_path, names)
+    done = command(tmp_path, '--classes', 'cat', 'dog', '--folds', 2)
+    assert done.returncode == 0, done.stderr
+    assert 'Wrote' in done.stdout and 'Decoding' in done.stdout
+    stamp = json.loads((tmp_path / 'split.stamp.json').read_text())
+    assert stamp['counts'] == dict(cat=5, dog=5)
+
+
+@pytest.mark.parametrize(
+    'names,message',
+    [
+        (None, 'is no folder'),
+        (['notes.txt'], 'holds no images'),
+        (['XYZ/1.jpg'], 'XYZ/1.jpg: neither'),
+        (['BLA/LYT_00001.jpg'], 'the folder says BLA, the file name LYT'),
+    ],
+)
+def test_command_says_what_is_wrong_in_one_line(tmp_path, names, message):
+    root = tmp_path / 'data'
+    if names:
+        collect(root, names)
+    done = command(root)
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: ') and message in done.stderr
+    assert 'Traceback' not in done.stderr and done.stderr.count('\n') == 1
+    assert CLASSES[0] in done.stderr or 'XYZ' not in done.stderr

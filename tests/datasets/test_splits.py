@@ -1,0 +1,95 @@
+from collections import Counter
+
+import pytest
+
+from bm_plugins.datasets.splits import stratified_split
+from bm_plugins.errors import InputError
+
+
+def collection(**counts):
+    paths, labels = [], []
+    for code, count in counts.items():
+        paths += [f'{code}/{code}_{i:05}.jpg' for i in range(1, count + 1)]
+        labels += [code] * count
+    return paths, labels
+
+
+def counts_of(split, labels, part):
+    chosen = zip(split, labels, strict=True)
+    return Counter(label for s, label in chosen if s == part)
+
+
+def test_test_supports_of_the_paper():
+    paths, labels = collection(ABE=8, KSC=42, FGC=47, LYI=65, PLM=7629)
+    split, _ = stratified_split(paths, labels)
+    assert counts_of(split, labels, 'test') == dict(
+        ABE=2, KSC=9, FGC=10, LYI=13, PLM=1526
+    )
+    assert counts_of(split, labels, 'val') == dict(
+        ABE=1, KSC=4, FGC=5, LYI=6, PLM=763
+    )
+
+
+def test_folds_are_stratified_and_fold_0_is_the_test_part():
+    paths, labels = collection(ABE=8, LYI=65, MON=100)
+    split, folds = stratified_split(paths, labels)
+    by_class = {
+        code: Counter(
+            f for f, label in zip(folds, labels, strict=True) if label == code
+        )
+        for code in ('ABE', 'LYI', 'MON')
+    }
+    assert by_class['ABE'] == {0: 2, 1: 2, 2: 2, 3: 1, 4: 1}
+    assert by_class['LYI'] == dict.fromkeys(range(5), 13)
+    assert by_class['MON'] == dict.fromkeys(range(5), 20)
+    assert [f == 0 for f in folds] == [s == 'test' for s in split]
+
+
+@pytest.mark.parametrize('n', range(1, 12))
+def test_small_classes_always_train(n):
+    paths, labels = collection(ABE=n)
+    for fraction in (0.0, 0.2, 0.5, 0.9):
+        split, folds = stratified_split(
+            paths, labels, test_fraction=fraction, val_fraction=0.09
+        )
+        assert split.count('train') >= 1
+        if n == 1:
+            assert split == ['train'] and folds == [None]
+        elif fraction:
+            assert split.count('test') >= 1
+
+
+def test_order_of_the_files_does_not_matter():
+    paths, labels = collection(ABE=8, LYI=65)
+    split, folds = stratified_split(paths, labels)
+    backwards = stratified_split(paths[::-1], labels[::-1])
+    assert backwards == (split[::-1], folds[::-1])
+
+
+def test_seed_matters():
+    paths, labels = collection(LYI=65)
+    first, _ = stratified_split(paths, labels, seed=0)
+    second, _ = stratified_split(paths, labels, seed=1)
+    assert first != second
+
+
+def test_the_split_is_pinned():
+    # Everyone's fold 0 is the same; a change would not be comparable.
+    paths, labels = collection(ABE=8)
+    split, folds = stratified_split(paths, labels)
+    names = [p[-5] for p, s in zip(paths, split, strict=True) if s == 'test']
+    assert names == ['1', '4']
+
+
+@pytest.mark.parametrize(
+    'arguments,message',
+    [
+        (dict(test_fraction=1.0), '--test-fraction'),
+        (dict(test_fraction=0.6, val_fraction=0.4), '--val-fraction'),
+        (dict(val_fraction=-0.1), '--val-fraction'),
+        (dict(folds=1), '--folds 1'),
+    ],
+)
+def test_impossible_wishes(arguments, message):
+    with pytest.raises(InputError, match=message):
+        stratified_split(*collection(ABE=8), **arguments)
