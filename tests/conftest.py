@@ -1,14 +1,16 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
 import os
-from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-ROOT = Path(__file__).resolve().parents[1]
+from bm_plugins.datasets.prepare import prepare
+
 torch.set_num_threads(1)
 
 
@@ -37,3 +39,25 @@ def run_ranks(tmp_path_factory):
         )
 
     return run
+
+
+@pytest.fixture(scope='session')
+def cells(tmp_path_factory):
+    """A collection of three classes that differ in brightness and size."""
+    root = tmp_path_factory.mktemp('cells')
+    rng = np.random.default_rng(0)
+    for code, count, level in (
+        ('BLA', 30, 90),
+        ('LYT', 24, 140),
+        ('ABE', 8, 200),
+    ):
+        folder = root / 'BM_cytomorphology_data' / code
+        folder.mkdir(parents=True)
+        for i in range(1, count + 1):
+            img = rng.normal(230, 8, (64, 64, 3))
+            cv2.circle(img, (32, 32), level // 8, (level, 60, level), -1)
+            img = np.clip(img + rng.normal(0, 25, 3), 0, 255)
+            file = folder / f'{code}_{i:05}.jpg'
+            cv2.imwrite(str(file), img.astype(np.uint8))
+    prepare(root)
+    return root

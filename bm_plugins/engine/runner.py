@@ -1,6 +1,8 @@
 """mmengine's Runner on any machine, with checks that stop early."""
 
 import logging
+import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,6 +96,14 @@ class MarrowRunner(Runner):
             if getattr(metric, 'out_dir', '') is None:
                 metric.out_dir = self.log_dir
         return evaluator
+
+    def test(self) -> dict:
+        """Test; the newest report stands in the work folder too."""
+        metrics = super().test()
+        if self.rank == 0:
+            for report in Path(self.log_dir).glob('*.csv'):
+                shutil.copy(report, self.work_dir)
+        return metrics
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', **_: Any

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from bm_plugins.engine import MarrowRunner
+from bm_plugins.errors import InputError
+
+CLASSES = ('ABE', 'BLA', 'LYT')
+
+
+def loader(cells, split):
+    return dict(
+        batch_size=16,
+        num_workers=0,
+        collate_fn=dict(type='default_collate'),
+        dataset=dict(
+            type='Matek',
+            data_root=str(cells),
+            split=split,
+            metainfo=dict(classes=CLASSES),
+            pipeline=[
+                dict(type='LoadCellImage'),
+                dict(type='Resize', scale=(32, 32)),
+                dict(
+                    type='PackInputs',
+                    meta_keys=('path', 'img_path', 'sample_idx'),
+                ),
+            ],
+        ),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+    )
+
+
+def build(cells, work_dir, load_from=None, num_classes=3, **test_cfg):
+    return MarrowRunner(
+        model=dict(
+            type='ImageClassifier',
+            data_preprocessor=dict(mean=[127.5] * 3, std=[60.0] * 3),
+            backbone=dict(
+                type='ResNet_CIFAR',
+                depth=18,
+                stem_channels=4,
+                base_channels=4,
+            ),
+            neck=dict(type='GlobalAveragePooling'),
+            head=dict(
+                type='LinearClsHead', num_classes=num_classes, in_channels=32
+            ),
+        ),
+        work_dir=str(work_dir),
+        test_dataloader=loader(cells, 'test'),
+        test_evaluator=dict(type='PerClassMetric', min_support=5),
+        test_cfg=dict(
+            type='LinearProbeLoop',
+            train_dataloader=loader(cells, ('train', 'val')),
+            **test_cfg,
+        ),
+        load_from=load_from,
+        default_scope='mmpretrain',
+        randomness=dict(seed=0),
+        experiment_name=work_dir.name,
+    )
+
+
+def test_same_predictions_as_scikit_learn(cells, tmp_path):
+    runner = build(cells, tmp_path)
+    runner.test()
+    loop = runner.test_loop
+    x, y = (t.numpy() for t in loop._extract(loop.train_dataloader))
+    test_x, test_y = (t.numpy() for t in loop._extract(loop.dataloader))
+    l2 = torch.load(tmp_path / 'linear_probe.pth')['meta']['l2']
+    mean, std = x.mean(0), x.std(0, ddof=1)
+    std[std == 0] = 1
+    theirs = LogisticRegression(C=1 / (l2 * len(x)), tol=1e-8, max_iter=10000)
+    theirs.fit((x - mean) / std, y)
+    expected = theirs.predict_proba((test_x - mean) / std)
+    head = runner.model.head.fc
+    with torch.no_grad():
+        logits = head(torch.from_numpy(test_x).float())
+    np.testing.assert_allclose(logits.softmax(1), expected, atol=2e-3)
+    lines = (tmp_path / 'predictions.csv').read_text().splitlines()
+    pred = [CLASSES.index(line.split(',')[2]) for line in lines[1:]]
+    assert f1_score(test_y, pred, average='macro') == pytest.approx(
+        f1_score(test_y, expected.argmax(1), average='macro')
+    )
+
+
+def test_files_are_in_the_record_and_the_work_folder(cells, tmp_path):
+    runner = build(cells, tmp_path)
+    runner.test()
+    for name in ('per_class.csv', 'confusion_matrix.csv', 'predictions.csv'):
+        record = (tmp_path / runner.timestamp / name).read_text()
+        assert (tmp_path / name).read_text() == record
+
+
+def test_untrained_baseline_depends_on_the_seed_alone(cells, tmp_path):
+    values = [build(cells, tmp_path / name).test() for name in ('a', 'b')]
+    assert values[0] == values[1]
+
+
+def test_fitted_classifier_is_tested_as_it_is(cells, tmp_path):
+    first = build(cells, tmp_path / 'fit').test()
+    saved = str(tmp_path / 'fit/linear_probe.pth')
+    again = build(cells, tmp_path / 'again', load_from=saved, fit=False)
+    assert again.test() == first
+    assert not (tmp_path / 'again/linear_probe.pth').exists()
+
+
+def test_features_come_from_the_checkpoint(cells, tmp_path):
+    torch.manual_seed(5)
+    backbone = build(cells, tmp_path / 'other').model.backbone
+    backbone.init_weights()
+    weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
+    file = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=weights), file)
+    runner = build(cells, tmp_path / 'run', load_from=str(file))
+    runner.test()
+    for key, value in runner.model.backbone.state_dict().items():
+        torch.testing.assert_close(value, weights[f'backbone.{key}'])
+
+
+def test_head_and_data_set_must_agree(cells, tmp_path):
+    with pytest.raises(InputError, match='num_classes is 7.*3 classes'):
+        build(cells, tmp_path, num_classes=7).test()
+
+
+def test_checkpoint_of_other_classes(cells, tmp_path):
+    weights = build(cells, tmp_path / 'a', num_classes=21).model.state_dict()
+    file = tmp_path / 'other.pth'
+    torch.save(dict(state_dict=weights), file)
+    for fit in (True, False):
+        runner = build(
+            cells, tmp_path / str(fit), load_from=str(file), fit=fit
+        )
+        with pytest.raises(InputError, match='other.pth.*21 classes.*of 3'):
+            runner.test()
