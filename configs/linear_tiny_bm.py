@@ -9,6 +9,7 @@ model = dict(
         depth=18,
         stem_channels=16,
         base_channels=16,
+        strides=(2, 2, 2, 2),
     ),
     head=dict(in_channels=128),
 )

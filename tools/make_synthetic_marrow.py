@@ -18,8 +18,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bm_plugins.datasets.synthetic_marrow import (  # noqa: E402
-    CODES,
+from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
     IMAGE_FOLDER,
     VERSION,
     class_counts,
@@ -27,6 +26,7 @@ from bm_plugins.datasets.synthetic_marrow import (  # noqa: E402
     encode_cell,
     image_path,
 )
+from bm_plugins.datasets.synthetic.looks import CODES  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
 
 MARKER = 'synthetic_marrow.json'

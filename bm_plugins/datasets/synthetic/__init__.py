@@ -1,0 +1,1 @@
+"""Synthetic marrow cells, to try the tools out without the release."""
