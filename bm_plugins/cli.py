@@ -4,6 +4,7 @@ import argparse
 import os
 import runpy
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from .errors import InputError
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run ``main``; an InputError ends it by one line and status 1."""
+    """Run ``main``; an InputError ends it by one line and status 2."""
     try:
         main()
     except InputError as error:
+        if os.environ.get('RANK', '0') != '0':
+            # Rank 0 mostly finds the same; the launcher then ends this one.
+            time.sleep(5)
         # A data loader's worker puts its traceback before the message.
         message = str(error).rpartition('InputError: ')[2].strip()
         print(f'error: {message}', file=sys.stderr, flush=True)
-        sys.exit(1)
+        sys.exit(2)
 
 
 def run_upstream(name: str) -> None:
@@ -47,9 +51,8 @@ def _check(name: str, args: list[str]) -> list[str]:
         list[str]: Arguments for upstream's script.
     """
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument('config', nargs='?')
+    parser.add_argument('given', nargs='*')  # config, checkpoint
     if name == 'test':
-        parser.add_argument('checkpoint', nargs='?')
         parser.add_argument('--show', action='store_true')
         parser.add_argument('--out')
         parser.add_argument('--out-item')
@@ -62,10 +65,11 @@ def _check(name: str, args: list[str]) -> list[str]:
     parser.add_argument('--local_rank', '--local-rank')
     parser.add_argument('--resume', nargs='?')
     parser.add_argument('--cfg-options', nargs='+', default=[])
-    known, _ = parser.parse_known_args(args)
-    if known.config and not os.path.isfile(known.config):
+    known, _ = parser.parse_known_intermixed_args(args)
+    config, *checkpoint = known.given or [None]
+    if config and not os.path.isfile(config):
         raise InputError(
-            f'config {known.config} does not exist; see the configs folder.'
+            f'config {config} does not exist; see the configs folder.'
         )
     if not torch.cuda.is_available():
         if known.amp:
@@ -93,14 +97,14 @@ def _check(name: str, args: list[str]) -> list[str]:
                 f'--out {known.out}: expected a file that ends in '
                 f'{" or ".join(endings)}.'
             )
-    if known.config and known.checkpoint is None:
+    if config and not checkpoint:
         if 'load_from=None' not in known.cfg_options:
             raise InputError(
                 'no checkpoint given. For the untrained baseline add '
                 '--cfg-options load_from=None.'
             )
         # Upstream insists on one; load_from=None then takes it out.
-        args = [known.config, 'none', *_without_first(args, known.config)]
+        args = [config, 'none', *_without_first(args, config)]
     return args
 
 

@@ -6,6 +6,6 @@ class InputError(ValueError):
 
     Raise it for a missing file, a bad manifest, a checkpoint that does not
     fit: the command line tools print its message without a traceback and exit
-    with status 1. The message names the file or key at fault, what was
+    with status 2. The message names the file or key at fault, what was
     expected and what to do.
     """

@@ -1,6 +1,8 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
 import os
+import sys
+import traceback
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from bm_plugins import cli
 from bm_plugins.datasets.prepare import prepare
 
 torch.set_num_threads(1)
@@ -61,3 +64,39 @@ def cells(tmp_path_factory):
             cv2.imwrite(str(file), img.astype(np.uint8))
     prepare(root)
     return root
+
+
+@pytest.fixture
+def tool(tmp_path):
+    """Run tools/<name>.py in a forked process: status, stdout, stderr.
+
+    A fork starts at once, where a new process would import for seconds, and
+    what mmengine keeps in global variables goes with it.
+    """
+
+    def run(name, *args):
+        files = [tmp_path / 'stdout', tmp_path / 'stderr']
+        pid = os.fork()
+        if pid == 0:
+            for number, file in enumerate(files, 1):
+                os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+            sys.stdout, sys.stderr = open(1, 'w'), open(2, 'w')
+            sys.argv = [f'tools/{name}.py', *map(str, args)]
+            status = 0
+            try:
+                cli.run_upstream(name)
+            except SystemExit as end:
+                status = end.code
+            except BaseException:
+                traceback.print_exc()
+                status = 1
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        texts = [file.read_text() for file in files]
+        for file in files:
+            file.unlink()
+        return status, *texts
+
+    return run

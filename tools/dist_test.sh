@@ -7,8 +7,5 @@ if [ $# -lt 3 ]; then
     echo "usage: $0 CONFIG CHECKPOINT GPUS [arguments of tools/test.py]" >&2
     exit 2
 fi
-CONFIG=$1
-CHECKPOINT=$2
-GPUS=$3
-. "$(dirname "$0")/torchrun.sh"
-torchrun_tool test.py "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"
+exec "${PYTHON:-python}" "$(dirname "$0")/torchrun.py" "$3" test.py "$1" "$2" \
+    --launcher pytorch "${@:4}"

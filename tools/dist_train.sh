@@ -7,7 +7,5 @@ if [ $# -lt 2 ]; then
     echo "usage: $0 CONFIG GPUS [arguments of tools/train.py]" >&2
     exit 2
 fi
-CONFIG=$1
-GPUS=$2
-. "$(dirname "$0")/torchrun.sh"
-torchrun_tool train.py "$CONFIG" --launcher pytorch "${@:3}"
+exec "${PYTHON:-python}" "$(dirname "$0")/torchrun.py" "$2" train.py "$1" \
+    --launcher pytorch "${@:3}"

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         argv (list[str], optional): Arguments. Defaults to the command line's.
 
     Returns:
-        int: Exit status: 0, or 1 after a user's error.
+        int: Exit status: 0, or 2 after a user's error.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             save_contact_sheet(args.contact_sheet, args.seed)
     except (InputError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
-        return 1
+        return 2
     except KeyboardInterrupt:
         print('error: interrupted; run the same again.', file=sys.stderr)
         return 130

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from mmengine.logging import print_log
@@ -13,6 +14,16 @@ from .draw import DrawIndex
 from .layout import find_image_folder, labels_of
 from .manifest import read_manifest, read_stamp
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
+
+
+@lru_cache  # once a manifest, however many data sets read it
+def _say_unverified(manifest: str, data_root: str) -> None:
+    print_log(
+        f'{manifest} is not verified: an unreadable image would stop a run '
+        'when it is reached. Verify once by `python tools/prepare_matek.py '
+        f'{data_root} --check`.',
+        logger='current',
+    )
 
 
 @DATASETS.register_module()
@@ -136,12 +147,7 @@ class Matek(BaseDataset):
             for item, label in zip(data, found, strict=True):
                 item['gt_label'] = label
         if read_stamp(manifest) is None:
-            print_log(
-                f'{manifest} is not verified: an unreadable image would stop '
-                'a run when it is reached. Verify once by `python '
-                f'tools/prepare_matek.py {self.data_root} --check`.',
-                logger='current',
-            )
+            _say_unverified(manifest, self.data_root)
         return data
 
     @staticmethod

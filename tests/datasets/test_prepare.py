@@ -157,7 +157,7 @@ def test_command_says_what_is_wrong_in_one_line(tmp_path, names, message):
     if names:
         collect(root, names)
     done = command(root)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith('error: ') and message in done.stderr
     assert 'Traceback' not in done.stderr and done.stderr.count('\n') == 1
     assert CLASSES[0] in done.stderr or 'XYZ' not in done.stderr

@@ -79,7 +79,7 @@ def test_interrupted_is_completed_by_any_workers(collection, tmp_path):
 
 
 def refused(capsys, *args):
-    assert tool.main([str(arg) for arg in args]) == 1
+    assert tool.main([str(arg) for arg in args]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith('error: ')
     assert captured.err.count('\n') == 1

@@ -1,0 +1,246 @@
+"""The launch scripts: several processes, several nodes, Slurm, a kill."""
+
+import csv
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+SWAV = 'configs/swav_tiny_bm.py'
+LINEAR = 'configs/linear_tiny_bm.py'
+SMALL = [
+    '--cfg-options',
+    'train_dataloader.batch_size=8',
+    'train_dataloader.num_workers=1',
+    'default_hooks.checkpoint.interval=1',
+]
+
+
+@pytest.fixture
+def start(cells):
+    """Start a script; variables by keyword."""
+
+    def popen(*args, **env):
+        env = {'BM_DATA_ROOT': str(cells), **env}
+        return subprocess.Popen(
+            list(map(str, args)),
+            cwd=ROOT,
+            env=dict(os.environ, **env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return popen
+
+
+def finished(process):
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, out
+    return out
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return str(listener.getsockname()[1])
+
+
+def processes_of(folder):
+    """Processes whose command line names the folder."""
+    for entry in Path('/proc').glob('[0-9]*'):
+        try:
+            if str(folder) in (entry / 'cmdline').read_text():
+                yield int(entry.name)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+
+
+def wait_for(file, process):
+    end = time.monotonic() + 240
+    while not file.is_file():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def figures(folder):
+    with open(folder / 'predictions.csv') as file:
+        rows = {row['path']: row for row in csv.DictReader(file)}
+    codes = [key for key in next(iter(rows.values())) if key[:2] == 'p_']
+    scores = {
+        path: torch.tensor([float(row[code]) for code in codes])
+        for path, row in rows.items()
+    }
+    return (folder / 'per_class.csv').read_text(), scores
+
+
+def test_kill_resume_test(start, tmp_path):
+    command = ['tools/dist_train.sh', SWAV, 2, '--work-dir', tmp_path]
+    options = [*SMALL, 'train_cfg.max_epochs=8']
+    process = start(*command, *options)
+    wait_for(tmp_path / 'epoch_2.pth', process)
+    for pid in processes_of(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert not (tmp_path / 'epoch_8.pth').exists()
+
+    out = finished(start(*command, '--resume', *options))
+    first = int(re.search(r'Epoch\(train\) +\[(\d+)\]', out)[1])
+    assert first >= 3
+    checkpoint = (tmp_path / 'last_checkpoint').read_text()
+    assert checkpoint.endswith('epoch_8.pth')
+    state = torch.load(checkpoint, weights_only=False)
+    assert state['meta']['epoch'] == 8
+    assert state['meta']['iter'] == 8 * (49 // 16)
+
+    alone, shared = tmp_path / 'alone', tmp_path / 'shared'
+    python = os.environ.get('PYTHON', 'python')
+    test = ['tools/test.py', LINEAR, checkpoint, '--work-dir', alone]
+    finished(start(python, *test))
+    test = ['tools/dist_test.sh', LINEAR, checkpoint, 2, '--work-dir', shared]
+    finished(start(*test))
+    table, scores = figures(alone)
+    other_table, other_scores = figures(shared)
+    assert table == other_table
+    assert scores.keys() == other_scores.keys()
+    for path, score in scores.items():
+        torch.testing.assert_close(
+            score, other_scores[path], atol=1e-4, rtol=0
+        )
+
+
+def test_two_nodes_on_loopback(start, tmp_path):
+    port = free_port()
+    nodes = [
+        start(
+            *['tools/dist_train.sh', SWAV, 1, '--work-dir', tmp_path],
+            *[*SMALL, 'train_cfg.max_epochs=1'],
+            NNODES='2',
+            NODE_RANK=str(rank),
+            PORT=port,
+        )
+        for rank in range(2)
+    ]
+    out = [finished(node) for node in nodes]
+    assert f'[1/1][{49 // 16}/{49 // 16}]' in out[0].replace(' ', '') or (
+        tmp_path / 'epoch_1.pth'
+    ).is_file()
+    state = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    assert state['meta']['iter'] == 49 // 16
+
+
+def test_restarts_after_a_lost_process(start, tmp_path):
+    """MAX_RESTARTS=1 and --resume carry a run over a killed process."""
+    process = start(
+        *['tools/dist_train.sh', SWAV, 2, '--work-dir', tmp_path],
+        *['--resume', *SMALL, 'train_cfg.max_epochs=8'],
+        MAX_RESTARTS='1',
+    )
+    wait_for(tmp_path / 'epoch_2.pth', process)
+    workers = [
+        pid
+        for pid in processes_of(tmp_path)
+        if 'torchrun.py' not in Path(f'/proc/{pid}/cmdline').read_text()
+    ]
+    os.kill(max(workers), signal.SIGKILL)
+    finished(process)
+    assert (tmp_path / 'epoch_8.pth').is_file()
+
+
+def test_lost_process_ends_the_run_in_one_line(start, tmp_path):
+    process = start(
+        *['tools/dist_train.sh', SWAV, 2, '--work-dir', tmp_path],
+        *[*SMALL, 'train_cfg.max_epochs=100'],
+    )
+    wait_for(tmp_path / 'epoch_1.pth', process)
+    for pid in processes_of(tmp_path):
+        if 'torchrun.py' not in Path(f'/proc/{pid}/cmdline').read_text():
+            os.kill(pid, signal.SIGKILL)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert re.search(r'error: process [01] .* by signal 9', out)
+
+
+def test_bad_input_is_said_once(start):
+    args = ['tools/dist_train.sh', SWAV, 2]
+    process = start(*args, BM_DATA_ROOT='no/such')
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert out.count('error: ') == 1 and 'no/such' in out
+    assert 'Traceback' not in out
+
+
+@pytest.mark.parametrize('script', ['dist_train', 'dist_test'])
+def test_usage(start, script):
+    process = start(f'tools/{script}.sh', SWAV)
+    out, _ = process.communicate()
+    assert process.returncode == 2 and 'usage' in out
+
+
+def test_the_papers_config_on_four_processes(start, tmp_path):
+    """The user's own command, the model unmodified, the batch cut."""
+    out = finished(
+        start(
+            *['tools/dist_train.sh', 'configs/swav_bm.py', 4],
+            *['--work-dir', tmp_path, '--cfg-options'],
+            'train_dataloader.batch_size=4',
+            'train_dataloader.num_workers=0',
+            'train_dataloader.persistent_workers=False',
+            'train_cfg.max_epochs=1',
+            'default_hooks.logger.interval=1',
+        )
+    )
+    losses = re.findall(r'loss: ([\d.]+)', out)
+    assert len(losses) == 49 // 16
+    # At the start every prototype is as likely: ln 1000 = 6.9.
+    assert all(6 < float(loss) < 8 for loss in losses)
+
+
+SRUN = """#!/usr/bin/env bash
+# Stands in for srun: its processes on this machine, one after another.
+echo "srun $*"
+while [[ $1 == --* ]]; do
+    case $1 in --ntasks=*) TASKS=${1#*=} ;; esac
+    shift
+done
+export SLURM_NTASKS=$TASKS SLURM_NODELIST=here
+for ((i = 0; i < TASKS; i++)); do
+    SLURM_PROCID=$i SLURM_LOCALID=$i "$@" &
+    PIDS+=($!)
+done
+for pid in "${PIDS[@]}"; do wait "$pid" || exit 1; done
+"""
+
+
+def test_slurm(start, tmp_path):
+    srun = tmp_path / 'bin/srun'
+    srun.parent.mkdir()
+    srun.write_text(SRUN)
+    srun.chmod(0o755)
+    env = dict(
+        PATH=f'{srun.parent}:{os.environ["PATH"]}',
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=free_port(),
+        GPUS='2',
+        SRUN_ARGS='--mem=4G --time=10',
+    )
+    train = ['tools/slurm_train.sh', 'night', 'marrow', SWAV, tmp_path]
+    out = finished(
+        start(*train, *SMALL, 'train_cfg.max_epochs=1', GRES='', **env)
+    )
+    assert '--partition=night --job-name=marrow --ntasks=2' in out
+    assert '--mem=4G --time=10' in out
+    checkpoint = tmp_path / 'epoch_1.pth'
+    state = torch.load(checkpoint, weights_only=False)
+    assert state['meta']['iter'] == 49 // 16  # two processes of 8
+    test = ['tools/slurm_test.sh', 'night', 'marrow', LINEAR, checkpoint]
+    out = finished(start(*test, '--work-dir', tmp_path / 'test', **env))
+    assert '--gres=gpu:2' in out and 'macro_f1' in out

@@ -1,0 +1,106 @@
+"""tools/train.py and tools/test.py with their flags, on one process."""
+
+import csv
+import json
+import pickle
+
+import pytest
+
+SMALL = [
+    'train_dataloader.batch_size=8',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+]
+TEST = 'configs/linear_tiny_bm.py'
+
+
+@pytest.fixture
+def run(tool, cells, monkeypatch):
+    """Run a tool on the cells; it must succeed."""
+    monkeypatch.setenv('BM_DATA_ROOT', str(cells))
+
+    def checked(*args):
+        status, out, errors = tool(*args)
+        assert status == 0, errors
+        return out + errors
+
+    return checked
+
+
+@pytest.fixture
+def untrained(run, tmp_path):
+    """Evaluate the untrained features, with further flags."""
+
+    def evaluate(*flags):
+        folder = tmp_path / 'linear'
+        options = ['--cfg-options', 'load_from=None']
+        return run('test', TEST, '--work-dir', folder, *flags, *options)
+
+    return evaluate
+
+
+def test_pretraining_and_linear_evaluation(run, tmp_path):
+    train = ['train', 'configs/swav_tiny_bm.py', '--work-dir', tmp_path]
+    flags = ['--no-validate', '--no-pin-memory', '--no-persistent-workers']
+    options = ['--cfg-options', *SMALL, 'train_cfg.max_epochs=1']
+    run(*train, *flags, '--auto-scale-lr', *options)
+    checkpoint = tmp_path / 'epoch_1.pth'
+    assert checkpoint.is_file()
+    options[-1] = 'train_cfg.max_epochs=2'
+    out = run(*train, '--resume', *options)
+    assert 'Epoch(train) [2]' in out and 'Epoch(train) [1]' not in out
+    out = run('test', TEST, '--work-dir', tmp_path / 'linear', checkpoint)
+    assert 'macro_f1' in out
+    with open(tmp_path / 'linear/per_class.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == 'code name support precision recall f1'.split()
+    assert len(rows) == 21
+    assert sum(int(row['support']) for row in rows) == 13
+    assert (tmp_path / 'linear/linear_probe.pth').is_file()
+
+
+def test_screen_is_quiet(untrained):
+    out = untrained()
+    assert 'Config:' not in out and 'Warning' not in out
+    assert len(out.splitlines()) < 60
+
+
+def test_out_metrics(untrained, tmp_path):
+    file = tmp_path / 'metrics.json'
+    untrained('--out', file, '--out-item', 'metrics')
+    metrics = json.loads(file.read_text())
+    assert 0 <= metrics['per_class/macro_f1'] <= 1
+
+
+def test_out_predictions(untrained, tmp_path, cells):
+    file = tmp_path / 'pred.pkl'
+    untrained('--out', file)
+    samples = pickle.loads(file.read_bytes())
+    assert len(samples) == 13
+    assert {sample['pred_score'].numel() for sample in samples} == {21}
+
+
+def test_show_dir(untrained, tmp_path):
+    untrained('--show-dir', tmp_path / 'shown', '--interval', '4')
+    assert len(list((tmp_path / 'shown').glob('*'))) >= 3
+
+
+def test_tta(untrained):
+    assert 'macro_f1' in untrained('--tta')
+
+
+def test_another_class_set(run, tmp_path):
+    """A lab's own classes take two options."""
+    classes = 'metainfo.classes=ABE,BLA,LYT'
+    out = run(
+        'test',
+        TEST,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'load_from=None',
+        'model.head.num_classes=3',
+        f'test_dataloader.dataset.{classes}',
+        f'test_cfg.train_dataloader.dataset.{classes}',
+    )
+    assert 'macro_f1' in out and 'NGS' not in out
