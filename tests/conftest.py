@@ -80,7 +80,7 @@ def tool(tmp_path):
         if pid == 0:
             for number, file in enumerate(files, 1):
                 os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
-            sys.stdout, sys.stderr = open(1, 'w'), open(2, 'w')
+            sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w')
             sys.argv = [f'tools/{name}.py', *map(str, args)]
             status = 0
             try:

@@ -117,9 +117,7 @@ def test_unreadable_image(copy, message, workers):
 
 
 def test_batch_larger_than_the_data(copy, message):
-    said = message(
-        *TRAIN, '--cfg-options', 'train_dataloader.batch_size=1000'
-    )
+    said = message(*TRAIN, '--cfg-options', 'train_dataloader.batch_size=1000')
     assert 'train_dataloader.batch_size' in said
 
 

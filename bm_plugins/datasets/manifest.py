@@ -33,38 +33,44 @@ def read_manifest(
             f'manifest {file} does not exist. Write it by `python '
             f'tools/prepare_matek.py {os.path.dirname(file)}`.'
         )
+    paths, labels, splits, folds = [], [], [], []
     with open(file, newline='', encoding='utf-8-sig') as stream:
-        rows = list(csv.reader(stream))
-    header = rows.pop(0) if rows else []
-    missing = [n for n in ('path', 'label', 'split') if n not in header]
-    if missing:
-        raise InputError(
-            f'{file}: no column {", ".join(missing)}; expected the header '
-            f'path,label,split[,fold], found {",".join(header) or "nothing"}.'
-        )
-    rows = [row for row in rows if row]
-    for line, row in enumerate(rows, 2):
-        if len(row) != len(header):
+        reader = csv.reader(stream)
+        header = next(reader, [])
+        missing = [n for n in ('path', 'label', 'split') if n not in header]
+        if missing:
+            found = ','.join(header) or 'nothing'
             raise InputError(
-                f'{file}, line {line}: {len(row)} values for '
-                f'{len(header)} columns.'
+                f'{file}: no column {", ".join(missing)}; expected the header '
+                f'path,label,split[,fold], found {found}.'
             )
-    if not rows:
+        path, label, split = map(header.index, ('path', 'label', 'split'))
+        fold = header.index('fold') if 'fold' in header else None
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise InputError(
+                    f'{file}, line {reader.line_num}: {len(row)} values for '
+                    f'{len(header)} columns.'
+                )
+            if row[split] not in SPLITS:
+                raise InputError(
+                    f'{file}, line {reader.line_num}: split {row[split]!r}; '
+                    'expected train, val or test.'
+                )
+            paths.append(row[path])
+            labels.append(row[label])
+            splits.append(row[split])
+            folds.append('' if fold is None else row[fold])
+    if not paths:
         raise InputError(f'{file} names no image.')
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    paths, splits = list(columns['path']), list(columns['split'])
-    if not SPLITS.issuperset(splits):
-        line = next(i for i, s in enumerate(splits, 2) if s not in SPLITS)
-        raise InputError(
-            f'{file}, line {line}: split {splits[line - 2]!r}; expected '
-            'train, val or test.'
-        )
     if len(set(paths)) < len(paths):
         seen = set()
-        path = next(p for p in paths if p in seen or seen.add(p))
-        raise InputError(f'{file} names {path} more than once.')
-    folds = [_fold(file, v) for v in columns.get('fold', [''] * len(rows))]
-    return paths, list(columns['label']), splits, folds
+        twice = next(p for p in paths if p in seen or seen.add(p))
+        raise InputError(f'{file} names {twice} more than once.')
+    number = {value: _fold(file, value) for value in set(folds)}
+    return paths, labels, splits, [number[value] for value in folds]
 
 
 def _fold(file: str | Path, value: str) -> int | None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from time import perf_counter
 
 import cv2
 import numpy as np
@@ -6,8 +7,10 @@ import pytest
 
 from bm_plugins.datasets import Matek
 from bm_plugins.datasets.draw import DrawIndex
-from bm_plugins.datasets.matek_classes import CLASSES
+from bm_plugins.datasets.manifest import write_manifest, write_stamp
+from bm_plugins.datasets.matek_classes import CLASSES, SUPPORTS
 from bm_plugins.datasets.prepare import prepare
+from bm_plugins.datasets.splits import stratified_split
 from bm_plugins.errors import InputError
 
 REAL = Path(__file__).resolve().parents[3] / 'shared/data'
@@ -170,12 +173,6 @@ def test_real_collections():
 
 def test_full_size_manifest_loads(tmp_path, capsys):
     """171,374 entries; the time is shown, not judged."""
-    from time import perf_counter
-
-    from bm_plugins.datasets.manifest import write_manifest, write_stamp
-    from bm_plugins.datasets.matek_classes import SUPPORTS
-    from bm_plugins.datasets.splits import stratified_split
-
     paths, labels = [], []
     for code, count in zip(CLASSES, SUPPORTS, strict=True):
         for i in range(1, count + 1):

@@ -63,6 +63,12 @@ def processes_of(folder):
             pass
 
 
+def workers_of(process):
+    """The processes that torchrun has started."""
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+    return [int(pid) for pid in children.read_text().split()]
+
+
 def wait_for(file, process):
     end = time.monotonic() + 240
     while not file.is_file():
@@ -130,9 +136,7 @@ def test_two_nodes_on_loopback(start, tmp_path):
         for rank in range(2)
     ]
     out = [finished(node) for node in nodes]
-    assert f'[1/1][{49 // 16}/{49 // 16}]' in out[0].replace(' ', '') or (
-        tmp_path / 'epoch_1.pth'
-    ).is_file()
+    assert 'Saving checkpoint' in ''.join(out)
     state = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
     assert state['meta']['iter'] == 49 // 16
 
@@ -145,12 +149,7 @@ def test_restarts_after_a_lost_process(start, tmp_path):
         MAX_RESTARTS='1',
     )
     wait_for(tmp_path / 'epoch_2.pth', process)
-    workers = [
-        pid
-        for pid in processes_of(tmp_path)
-        if 'torchrun.py' not in Path(f'/proc/{pid}/cmdline').read_text()
-    ]
-    os.kill(max(workers), signal.SIGKILL)
+    os.kill(workers_of(process)[1], signal.SIGKILL)
     finished(process)
     assert (tmp_path / 'epoch_8.pth').is_file()
 
@@ -161,9 +160,7 @@ def test_lost_process_ends_the_run_in_one_line(start, tmp_path):
         *[*SMALL, 'train_cfg.max_epochs=100'],
     )
     wait_for(tmp_path / 'epoch_1.pth', process)
-    for pid in processes_of(tmp_path):
-        if 'torchrun.py' not in Path(f'/proc/{pid}/cmdline').read_text():
-            os.kill(pid, signal.SIGKILL)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert re.search(r'error: process [01] .* by signal 9', out)
