@@ -100,7 +100,7 @@ def test_kill_resume_test(start, tmp_path):
 
     out = finished(start(*command, '--resume', *options))
     first = int(re.search(r'Epoch\(train\) +\[(\d+)\]', out)[1])
-    assert first >= 3
+    assert first >= 2
     checkpoint = (tmp_path / 'last_checkpoint').read_text()
     assert checkpoint.endswith('epoch_8.pth')
     state = torch.load(checkpoint, weights_only=False)
