@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mmpretrain
 import torch
+import torch.distributed as dist
 
 from .errors import InputError
 
@@ -25,7 +26,12 @@ def run(main: Callable[[], None]) -> None:
         # A data loader's worker puts its traceback before the message.
         message = str(error).rpartition('InputError: ')[2].strip()
         print(f'error: {message}', file=sys.stderr, flush=True)
+        if dist.is_initialized():
+            # Tearing down beside waiting processes may abort or hang.
+            os._exit(2)
         sys.exit(2)
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def run_upstream(name: str) -> None:

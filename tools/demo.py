@@ -36,6 +36,8 @@ def main() -> None:
         '--work-dir', type=Path, default=Path('work_dirs/demo')
     )
     args = parser.parse_args()
+    if args.epochs < 2:
+        raise InputError('--epochs must be 2 or more: the first warms up.')
     start = time.monotonic()
 
     data = args.data or ROOT / 'data/synthetic'

@@ -70,13 +70,3 @@ def test_fine_tuning_takes_the_backbone_and_resuming_everything(tmp_path):
     runner = build(tmp_path / 'resume', resume=True, load_from=str(file))
     with pytest.raises(InputError, match='5 keys differ .norm.weight'):
         runner.load_checkpoint(str(file))
-
-
-def test_launcher_needs_its_variables(tmp_path, monkeypatch):
-    monkeypatch.delenv('RANK', raising=False)
-    with pytest.raises(InputError, match='RANK.*dist_train.sh'):
-        build(tmp_path, launcher='pytorch')
-    with pytest.raises(InputError, match='SLURM_PROCID.*slurm_train.sh'):
-        build(tmp_path, launcher='slurm')
-    with pytest.raises(InputError, match='mpi needs GPUs'):
-        build(tmp_path, launcher='mpi')

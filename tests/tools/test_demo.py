@@ -1,0 +1,39 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def demo(*args):
+    bin_dir = Path(sys.executable).parent
+    return subprocess.run(
+        [sys.executable, 'tools/demo.py', *map(str, args)],
+        cwd=ROOT,
+        env=dict(os.environ, PATH=f'{bin_dir}:{os.environ["PATH"]}'),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_own_cells_from_folder_to_table(tmp_path):
+    data, work_dir = tmp_path / 'cells', tmp_path / 'work'
+    draw = [sys.executable, 'tools/make_synthetic_marrow.py', data]
+    subprocess.run([*draw, '--images', '168'], cwd=ROOT, check=True)
+    done = demo('--data', data, '--epochs', 2, '--work-dir', work_dir)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout[done.stdout.index('== F1 by class') :]
+    rows = {line.split()[0]: line.split() for line in table.splitlines()[2:23]}
+    assert len(rows) == 21
+    assert all(row[-3] == '2' for row in rows.values())  # of 8 cells each
+    assert 'macro_f1' in table
+    for line in ('pretrain/', 'linear_probe.pth', 'linear_untrained'):
+        assert line in table
+    assert (work_dir / 'linear_pretrained/linear_probe.pth').is_file()
+
+
+def test_data_that_is_not_there(tmp_path):
+    done = demo('--data', tmp_path / 'no')
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith('is no folder.')
