@@ -18,6 +18,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
 from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
     IMAGE_FOLDER,
     VERSION,
@@ -26,7 +27,6 @@ from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
     encode_cell,
     image_path,
 )
-from bm_plugins.datasets.synthetic.looks import CODES  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
 
 MARKER = 'synthetic_marrow.json'
@@ -190,7 +190,7 @@ def save_contact_sheet(file: Path, seed: int, side: int = 72) -> None:
         InputError: The suffix is no picture format, or no such folder.
     """
     strips = []
-    for code in CODES:
+    for code in CLASSES:
         label = np.full((side, 48, 3), 255, np.uint8)
         place = (6, side // 2 + 5)
         cv2.putText(label, code, place, 0, 0.5, (0, 0, 0), 1, cv2.LINE_AA)

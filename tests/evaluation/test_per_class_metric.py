@@ -24,7 +24,7 @@ def sample(index):
     labels, scores = truth()
     return dict(
         sample_idx=index,
-        img_path=f'/root/x,{index}.jpg',
+        img_path=f'x,{index}.jpg',
         path=f'x,{index}.jpg',
         gt_label=torch.tensor([labels[index]]),
         pred_score=torch.from_numpy(scores[index]),

@@ -182,7 +182,7 @@ def _unclear(rng, canvas, look, centre) -> float | None:
         centre = centre + polar(any_angle(rng), rng.uniform(85, 110))
     elif kind == 2:
         dark = dict(density=1.9, clumps=(), cytoplasm=(0.8, 0.8, 0))
-        look = CellLook(0, (70, 110), (0.8, 0.95), **dark)
+        look = CellLook((70, 110), (0.8, 0.95), **dark)
     leukocyte(rng, canvas, look, centre)
     return rng.uniform(5, 9) if kind == 0 else None
 
@@ -190,14 +190,14 @@ def _unclear(rng, canvas, look, centre) -> float | None:
 def _other(rng, canvas, look, centre) -> None:
     """A giant cell with a many-lobed nucleus, or a cell in mitosis."""
     if rng.random() < 0.5:
-        cell = CellLook(0, (220, 270), cytoplasm=(0.05, 0.15, 0.4))
+        cell = CellLook((220, 270), cytoplasm=(0.05, 0.15, 0.4))
         parts = [
             at + wavy(rng, rng.uniform(18, 30))
             for at in scatter(rng, rng.integers(6, 11), 55)
         ]
         dyes, clumps = (1.1, 0.1, 0), (0.25, 0.15)
     else:
-        cell = CellLook(0, (130, 170), cytoplasm=(0.05, 0.45, 0.1))
+        cell = CellLook((130, 170), cytoplasm=(0.05, 0.45, 0.1))
         gap, angle = rng.choice([0, rng.uniform(16, 26)]), any_angle(rng)
         parts = [
             turn(wavy(rng, size, 4.5, 0.12) + [side, 0], angle)

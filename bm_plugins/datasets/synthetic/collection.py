@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from ...errors import InputError
+from ..matek_classes import CLASSES, SUPPORTS
 from .cells import PAINTERS, leukocyte, red_cells
-from .looks import BESIDE, CODES, LOOKS
+from .looks import BESIDE, LOOKS
 from .shapes import SIZE, any_angle, noise_patch, polar
 
 VERSION = 1  # Raise it whenever a drawn byte changes.
@@ -40,19 +41,19 @@ def class_counts(images: int) -> dict[str, int]:
     Raises:
         InputError: ``images`` is too few for that.
     """
-    least = MIN_PER_CLASS * len(CODES)
+    least = MIN_PER_CLASS * len(CLASSES)
     if images < least:
         raise InputError(
-            f'{images} images are too few: each of the {len(CODES)} classes '
+            f'{images} images are too few: each of the {len(CLASSES)} classes '
             f'has at least {MIN_PER_CLASS}, so ask for {least} or more.'
         )
     # floor(1 %) would fall short of 1 %.
     floor = max(MIN_PER_CLASS, -(-images // 100))
-    weights = np.sqrt([look.support for look in LOOKS.values()])
-    spare = images - floor * len(CODES)
+    weights = np.sqrt(SUPPORTS)
+    spare = images - floor * len(CLASSES)
     ends = np.rint(np.cumsum(weights) / weights.sum() * spare)
     shares = np.diff(ends, prepend=0).astype(int) + floor
-    return dict(zip(CODES, shares.tolist(), strict=True))
+    return dict(zip(CLASSES, shares.tolist(), strict=True))
 
 
 def image_path(code: str, number: int, count: int) -> str:
@@ -67,7 +68,7 @@ def image_path(code: str, number: int, count: int) -> str:
         str: Path relative to the data root, with forward slashes.
     """
     folder = f'{IMAGE_FOLDER}/{code}'
-    if LOOKS[code].support >= FLAT_BELOW:
+    if SUPPORTS[CLASSES.index(code)] >= FLAT_BELOW:
         first = (number - 1) // 1000 * 1000 + 1
         folder += f'/{first:04d}-{min(first + 999, count):04d}'
     return f'{folder}/{code}_{number:05d}.jpg'
@@ -90,8 +91,8 @@ def draw_cell(seed: int, code: str, number: int) -> np.ndarray:
     if seed < 0:
         raise InputError(f'seed {seed} is negative; give 0 or more.')
     if code not in LOOKS:
-        raise InputError(f'unknown code {code}; known: {" ".join(CODES)}.')
-    rng = np.random.default_rng([seed, CODES.index(code), number])
+        raise InputError(f'unknown code {code}; known: {" ".join(CLASSES)}.')
+    rng = np.random.default_rng([seed, CLASSES.index(code), number])
     canvas = np.zeros((3, SIZE, SIZE), np.float32)  # a plane for each dye
     red_cells(rng, canvas)
     if rng.random() < 0.3:

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from bm_plugins.datasets.matek_classes import CLASSES
 from bm_plugins.datasets.synthetic.collection import draw_cell
-from bm_plugins.datasets.synthetic.looks import CODES
 
 
 @lru_cache
@@ -74,7 +74,7 @@ def test_every_class_looks_like_no_other():
                 )
                 for number in range(1, count + 1)
             ]
-            for code in CODES
+            for code in CLASSES
         ]
     ).astype(np.float32)
     # Rotation does not matter: tones by distance from the middle.
@@ -91,7 +91,7 @@ def test_every_class_looks_like_no_other():
     rest = features[:, count // 2 :]
     distance = ((rest[:, :, None] - centres) ** 2).sum(-1)
     nearest = distance.argmin(-1)
-    hits = (nearest == np.arange(len(CODES))[:, None]).mean()
-    assert hits > 5 / len(CODES)
+    hits = (nearest == np.arange(len(CLASSES))[:, None]).mean()
+    assert hits > 5 / len(CLASSES)
     between = ((centres[:, None] - centres) ** 2).sum(-1)
-    assert between[~np.eye(len(CODES), dtype=bool)].min() > 1
+    assert between[~np.eye(len(CLASSES), dtype=bool)].min() > 1

@@ -1,5 +1,6 @@
 import pytest
 
+from bm_plugins.datasets.matek_classes import CLASSES
 from bm_plugins.datasets.synthetic.collection import (
     IMAGE_FOLDER,
     class_counts,
@@ -7,7 +8,6 @@ from bm_plugins.datasets.synthetic.collection import (
     encode_cell,
     image_path,
 )
-from bm_plugins.datasets.synthetic.looks import CODES
 from bm_plugins.errors import InputError
 
 FLAT = {'ABE', 'BAS', 'FGC', 'HAC', 'KSC', 'LYI', 'OTH'}
@@ -29,7 +29,7 @@ def test_image_paths():
     assert image_path('EBO', 12001, 13000).endswith(
         '/12001-13000/EBO_12001.jpg'
     )
-    for code in CODES:
+    for code in CLASSES:
         flat = image_path(code, 7, 9).count('/') == 2
         assert flat == (code in FLAT), code
 
@@ -37,7 +37,7 @@ def test_image_paths():
 @pytest.mark.parametrize('images', [168, 169, 1000, 1500, 2000, 30001])
 def test_counts_are_long_tailed_and_sum(images):
     counts = class_counts(images)
-    assert tuple(counts) == CODES == tuple(sorted(CODES))
+    assert tuple(counts) == CLASSES == tuple(sorted(CLASSES))
     assert sum(counts.values()) == images
     assert min(counts.values()) >= max(8, images / 100)
     if images >= 1500:

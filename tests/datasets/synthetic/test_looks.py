@@ -1,19 +1,25 @@
-import csv
-from pathlib import Path
-
 import pytest
 
-from bm_plugins.datasets.synthetic.looks import LOOKS
+from bm_plugins.datasets.matek_classes import CLASSES
+from bm_plugins.datasets.synthetic.cells import PAINTERS
+from bm_plugins.datasets.synthetic.looks import BESIDE, LOBES, LOOKS
 
-ROOT = Path(__file__).resolve().parents[3]
+
+def test_every_class_has_a_look():
+    assert tuple(LOOKS) == CLASSES
+    assert set(BESIDE) < set(CLASSES)
 
 
-def test_supports_equal_the_releases_table():
-    table = ROOT.parent / 'shared/facts/classes.csv'
-    if not table.is_file():
-        pytest.skip('the table of the release is not beside the project')
-    with open(table) as file:
-        rows = {row['code']: row for row in csv.DictReader(file)}
-    assert {c: int(rows[c]['support']) for c in rows} == {
-        code: look.support for code, look in LOOKS.items()
-    }
+@pytest.mark.parametrize('code', CLASSES)
+def test_ranges_are_ordered_and_the_nucleus_fits_its_cell(code):
+    look = LOOKS[code]
+    for low, high in (look.diameter, look.nuclear_ratio, look.indent):
+        assert low <= high
+    assert look.nuclear_ratio[0] > 0 and look.nuclear_ratio[1] < 1
+    assert look.diameter[1] < 250
+    assert look.nucleus in {'blob', 'folded', *LOBES, *PAINTERS}
+
+
+def test_no_two_classes_look_the_same():
+    looks = list(LOOKS.values())
+    assert all(looks.count(look) == 1 for look in looks)
