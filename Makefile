@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 REQUIREMENTS := $(wildcard requirements/*.txt) setup.py
+# The launch scripts read this name too; they are to take the PATH's.
+unexport PYTHON
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: install demo test lint

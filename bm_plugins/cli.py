@@ -42,12 +42,26 @@ def run_upstream(name: str) -> None:
     """
 
     def main() -> None:
+        _check_environment()
         args = _check(name, sys.argv[1:])
         script = Path(mmpretrain.__file__).parent / f'.mim/tools/{name}.py'
         sys.argv = [sys.argv[0], *args]
         runpy.run_path(str(script), run_name='__main__')
 
     run(main)
+
+
+def _check_environment() -> None:
+    """Refuse values that mmengine cannot put into a config's text."""
+    for name in ('BM_DATA_ROOT', 'BM_FOLD'):
+        value = os.environ.get(name)
+        if value == '':  # unset, as in any shell script
+            del os.environ[name]
+        elif value and set(value) & set('\'"\\\n'):
+            raise InputError(
+                f'{name}={value} holds a quote, backslash or line end, which '
+                'a config cannot take. Rename the folder or link to it.'
+            )
 
 
 def _check(name: str, args: list[str]) -> list[str]:
@@ -77,6 +91,9 @@ def _check(name: str, args: list[str]) -> list[str]:
         raise InputError(
             f'config {config} does not exist; see the configs folder.'
         )
+    for option in known.cfg_options:
+        if '=' not in option:
+            raise InputError(f'--cfg-options {option}: expected key=value.')
     if not torch.cuda.is_available():
         if known.amp:
             raise InputError(
@@ -93,6 +110,8 @@ def _check(name: str, args: list[str]) -> list[str]:
         raise InputError(
             '--show needs a display; write the pictures by --show-dir DIR.'
         )
+    if known.out_item and not known.out:
+        raise InputError('--out-item needs --out FILE.')
     if known.out:
         predictions = known.out_item in (None, 'pred')
         endings = ('.pkl', '.pickle')

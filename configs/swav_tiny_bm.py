@@ -3,7 +3,7 @@
 # 0.7 M parameters. docs/results.md has what was measured.
 _base_ = 'swav_bm.py'
 
-max_epochs = 120
+max_epochs = 120  # another: also param_scheduler.1.end
 
 model = dict(
     backbone=dict(

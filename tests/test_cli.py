@@ -56,6 +56,18 @@ def test_misspelt_data_root(args, message, monkeypatch):
     assert 'no/such/place' in said and 'BM_DATA_ROOT' in said
 
 
+def test_value_that_no_config_can_hold(message, monkeypatch):
+    monkeypatch.setenv('BM_DATA_ROOT', "O'Brien")
+    said = message(*TRAIN)
+    assert "BM_DATA_ROOT=O'Brien" in said and 'quote' in said
+
+
+def test_empty_variable_is_an_unset_one(message, monkeypatch):
+    monkeypatch.setenv('BM_DATA_ROOT', '')
+    monkeypatch.setenv('BM_FOLD', '')
+    assert 'data/matek' in message(*TRAIN)
+
+
 def test_data_root_left_out(message, monkeypatch):
     monkeypatch.delenv('BM_DATA_ROOT', raising=False)
     said = message(*TRAIN)
@@ -104,7 +116,6 @@ def test_unreadable_image(copy, message, workers):
         *TRAIN,
         '--cfg-options',
         f'train_dataloader.{loader}',
-        'train_dataloader.persistent_workers=False',
         'train_dataloader.batch_size=8',
     )
     assert 'LYT/LYT_000' in said
@@ -165,12 +176,16 @@ def test_checkpoint_of_another_number_of_classes(copy, message, tmp_path):
     'name,args,expected',
     [
         ('train', ['configs/no.py'], 'configs/no.py'),
+        ('train', [TEST[1]], 'tools/test.py'),
+        ('train', [*TRAIN[1:], '--cfg-options', 'foo'], 'key=value'),
         ('train', [*TRAIN[1:], '--amp'], '--amp needs a GPU'),
         ('train', [*TRAIN[1:], '--launcher', 'mpi'], 'dist_train.sh'),
         ('train', [*TRAIN[1:], '--launcher', 'pytorch'], 'RANK'),
         ('train', [*TRAIN[1:], '--resume', 'no.pth'], 'no.pth'),
         ('test', [*TEST[1:]], 'load_from=None'),
         ('test', [*TEST[1:], 'no.pth'], 'no.pth'),
+        ('test', [TRAIN[1], 'x.pth'], 'configs/linear_bm.py'),
+        ('test', [*TEST[1:], 'x.pth', '--out-item', 'pred'], '--out FILE'),
         ('test', [*TEST[1:], 'x.pth', '--amp'], '--amp needs a GPU'),
         ('test', [*TEST[1:], 'x.pth', '--show'], '--show-dir'),
         ('test', [*TEST[1:], 'x.pth', '--out', 'a.txt'], '.pkl'),

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
+from bm_plugins.datasets.manifest import read_manifest  # noqa: E402
+from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
 
 AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')
@@ -40,21 +42,30 @@ def main() -> None:
         raise InputError('--epochs must be 2 or more: the first warms up.')
     start = time.monotonic()
 
-    data = args.data or ROOT / 'data/synthetic'
+    work_dir = seen_from_root(args.work_dir)
+    data = seen_from_root(args.data or ROOT / 'data/synthetic')
     if args.data is None:
         say(f'1/4 Drawing {args.images} synthetic cells into {data}')
         tool('make_synthetic_marrow.py', data, '--images', args.images)
-    elif not data.is_dir():
-        raise InputError(f'DATA={data} is no folder.')
+    elif not args.data.is_dir():
+        raise InputError(f'DATA={args.data} is no folder.')
     else:
         say(f'1/4 Taking the cells in {data}')
-    if not (data / 'split.csv').exists():
+    manifest = ROOT / data / 'split.csv'
+    if not manifest.exists():
         tool('prepare_matek.py', data)
+    other = set(read_manifest(manifest)[1]) - set(CLASSES)
+    if other:
+        raise InputError(
+            f'{manifest} has other classes ({" ".join(sorted(other))}). '
+            'The demo takes the 21 of Matek et al.; for your own inherit from '
+            "the configs, as the README's section on data shows."
+        )
 
-    env = dict(os.environ, BM_DATA_ROOT=str(data.resolve()))
+    env = dict(os.environ, BM_DATA_ROOT=str(data))
     seed = f'randomness.seed={args.seed}'
     processes = min(torch.cuda.device_count() or 2, 2)
-    pretrain = args.work_dir / 'pretrain'
+    pretrain = work_dir / 'pretrain'
     say(f'2/4 Pretraining without labels on {processes} process(es)')
     options = [
         seed,
@@ -66,7 +77,7 @@ def main() -> None:
         + ['--work-dir', str(pretrain), '--cfg-options', *options],
         env,
     )
-    checkpoint = (pretrain / 'last_checkpoint').read_text().strip()
+    checkpoint = (ROOT / pretrain / 'last_checkpoint').read_text().strip()
 
     config = 'configs/linear_tiny_bm.py'
     folders = {}
@@ -75,7 +86,7 @@ def main() -> None:
         (4, 'pretrained', checkpoint),
     ):
         say(f'{step}/4 Linear evaluation of the {name} features')
-        folder = folders[name] = args.work_dir / f'linear_{name}'
+        folder = folders[name] = work_dir / f'linear_{name}'
         command = [sys.executable, 'tools/test.py', config]
         command += [given] if given else []
         command += ['--work-dir', str(folder)]
@@ -91,6 +102,12 @@ def main() -> None:
     for name, folder in folders.items():
         print(f'  {name:11} {folder}/per_class.csv, predictions.csv, ...')
     print(f'  classifier  {folders["pretrained"]}/linear_probe.pth')
+
+
+def seen_from_root(path: Path) -> Path:
+    """The path relative to the project, in which the commands run."""
+    path = path.resolve()
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def say(line: str) -> None:

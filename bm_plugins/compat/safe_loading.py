@@ -16,14 +16,12 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
-from mmengine.utils import digit_version
 
 from ..errors import InputError
 
-# mmengine's loaders of URLs do not say weights_only; they obey these.
+# torch.hub, by which mmengine loads URLs, asks for weights_only=False.
 os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
-if digit_version(torch.__version__) < digit_version('2.6'):
-    os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
+os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 
 def _history_method(owner: type, name: str) -> Callable:
@@ -38,18 +36,35 @@ def _history_method(owner: type, name: str) -> Callable:
     return getattr(owner, name)
 
 
-# torch looks an allowed global up by these.
-_history_method.__module__ = 'builtins'
-_history_method.__name__ = _history_method.__qualname__ = 'getattr'
+def _named(function: Callable, module: str, name: str) -> Callable:
+    """``function`` under the name by which torch looks up a global."""
+
+    def call(*args: Any) -> Any:
+        return function(*args)
+
+    call.__module__ = module
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+# numpy 1 and 2 have different names for the functions that make an array and
+# a scalar; a checkpoint of either loads in either.
+_NUMPY = [
+    _named(function, f'numpy.{core}.multiarray', function.__name__)
+    for core in ('core', '_core')
+    for function in (
+        np.zeros(1).__reduce__()[0],
+        np.float64(0).__reduce__()[0],
+    )
+]
 
 torch.serialization.add_safe_globals(
     [
         HistoryBuffer,
-        _history_method,
+        _named(_history_method, 'builtins', 'getattr'),
         np.ndarray,
         np.dtype,
-        np.zeros(1).__reduce__()[0],
-        np.float64(0).__reduce__()[0],
+        *_NUMPY,
         *{type(np.dtype(kind)) for kind in '?bBhHiIlLqQefd'},
     ]
 )
@@ -91,10 +106,14 @@ def load(filename: str, map_location: Any = None) -> dict:
             f'checkpoint {filename} holds a {type(checkpoint).__name__}, '
             'expected a dict of weights.'
         )
-    # Runner.resume executes this text as a Python config.
+    drop_config(checkpoint)
+    return checkpoint
+
+
+def drop_config(checkpoint: dict) -> None:
+    """Take out the config text, which ``Runner.resume`` would execute."""
     if isinstance(checkpoint.get('meta'), dict):
         checkpoint['meta'].pop('config', None)
-    return checkpoint
 
 
 def _reason(error: Exception) -> str:

@@ -51,11 +51,15 @@ def labels_of(paths: Iterable[str], classes: Collection[str]) -> list[str]:
         InputError: Folder and prefix differ, or neither is a known code.
     """
     ordered, known = tuple(classes), frozenset(classes)
+    long = sorted((c for c in known if '_' in c), key=len, reverse=True)
     labels = []
     for path in paths:
         folder, _, name = path.rpartition('/')
         code = _folder_code(folder, ordered)
-        prefix = name.partition('_')[0]
+        prefix = next(
+            (c for c in long if name.startswith(f'{c}_')),
+            name.partition('_')[0],
+        )
         if prefix in known and prefix != code:
             if code is not None:
                 raise InputError(
@@ -87,7 +91,7 @@ def list_images(folder: str | Path) -> tuple[list[str], list[str]]:
         ``folder``, with ``/``, sorted the same on any file system.
     """
     images, others = [], []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [n for n in folders if n[0] != '.' and n != '__MACOSX']
         relative = Path(parent).relative_to(folder).as_posix()
         prefix = '' if relative == '.' else f'{relative}/'

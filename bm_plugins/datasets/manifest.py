@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import InputError
 
@@ -13,12 +14,14 @@ SPLITS = frozenset({'train', 'val', 'test'})
 
 
 def read_manifest(
-    file: str | Path,
+    file: str | Path, with_label: bool = True
 ) -> tuple[list[str], list[str], list[str], list[int | None]]:
     """Read ``path,label,split[,fold]``.
 
     Args:
         file (str or Path): The CSV file.
+        with_label (bool): Read the column ``label``. Defaults to True; without
+            it the labels are empty and the column may be missing.
 
     Returns:
         tuple: Columns ``path``, ``label``, ``split`` and ``fold`` (None where
@@ -33,36 +36,14 @@ def read_manifest(
             f'manifest {file} does not exist. Write it by `python '
             f'tools/prepare_matek.py {os.path.dirname(file)}`.'
         )
-    paths, labels, splits, folds = [], [], [], []
-    with open(file, newline='', encoding='utf-8-sig') as stream:
-        reader = csv.reader(stream)
-        header = next(reader, [])
-        missing = [n for n in ('path', 'label', 'split') if n not in header]
-        if missing:
-            found = ','.join(header) or 'nothing'
-            raise InputError(
-                f'{file}: no column {", ".join(missing)}; expected the header '
-                f'path,label,split[,fold], found {found}.'
-            )
-        path, label, split = map(header.index, ('path', 'label', 'split'))
-        fold = header.index('fold') if 'fold' in header else None
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(header):
-                raise InputError(
-                    f'{file}, line {reader.line_num}: {len(row)} values for '
-                    f'{len(header)} columns.'
-                )
-            if row[split] not in SPLITS:
-                raise InputError(
-                    f'{file}, line {reader.line_num}: split {row[split]!r}; '
-                    'expected train, val or test.'
-                )
-            paths.append(row[path])
-            labels.append(row[label])
-            splits.append(row[split])
-            folds.append('' if fold is None else row[fold])
+    try:
+        with open(file, newline='', encoding='utf-8-sig') as stream:
+            columns = _read_columns(file, stream, with_label)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f'{file} is no CSV file in UTF-8 ({error}). Save it as such.'
+        ) from error
+    paths, labels, splits, folds = columns
     if not paths:
         raise InputError(f'{file} names no image.')
     if len(set(paths)) < len(paths):
@@ -71,6 +52,41 @@ def read_manifest(
         raise InputError(f'{file} names {twice} more than once.')
     number = {value: _fold(file, value) for value in set(folds)}
     return paths, labels, splits, [number[value] for value in folds]
+
+
+def _read_columns(file: str | Path, stream: TextIO, with_label: bool) -> tuple:
+    paths, labels, splits, folds = [], [], [], []
+    reader = csv.reader(stream)
+    header = next(reader, [])
+    wanted = ('path', 'label', 'split') if with_label else ('path', 'split')
+    if missing := [name for name in wanted if name not in header]:
+        raise InputError(
+            f'{file}: no column {", ".join(missing)}; expected the header '
+            f'path,label,split[,fold], found {",".join(header) or "nothing"}.'
+        )
+    path, split = header.index('path'), header.index('split')
+    label = header.index('label') if with_label else None
+    fold = header.index('fold') if 'fold' in header else None
+    for row in reader:
+        if not row:
+            continue
+        if len(row) != len(header):
+            wrong = f'{len(row)} values for {len(header)} columns.'
+        elif row[split] not in SPLITS:
+            wrong = f'split {row[split]!r}; expected train, val or test.'
+        elif not row[path] or row[path][0] == '/':
+            wrong = (
+                f'path {row[path]!r}; expected one relative to the image '
+                'folder.'
+            )
+        else:
+            paths.append(row[path])
+            labels.append('' if label is None else row[label])
+            splits.append(row[split])
+            folds.append('' if fold is None else row[fold])
+            continue
+        raise InputError(f'{file}, line {reader.line_num}: {wrong}')
+    return paths, labels, splits, folds
 
 
 def _fold(file: str | Path, value: str) -> int | None:

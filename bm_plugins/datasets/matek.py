@@ -50,7 +50,8 @@ class Matek(BaseDataset):
         fold (int or str, optional): Cross-validation fold that is the test
             part; the others train, less their images marked ``val``. Defaults
             to None (or ``'none'``): the manifest's own split.
-        with_label (bool): Load labels. False leaves the label column unread.
+        with_label (bool): Load labels. Without, the manifest needs no column
+            ``label``, and one that is there stays unread. Defaults to True.
         data_prefix (str, optional): Image folder, relative to ``data_root``.
             Defaults to None: found by name.
         metainfo (dict, optional): ``classes`` (codes, in label order) and
@@ -108,9 +109,10 @@ class Matek(BaseDataset):
         loaded = super()._load_metainfo(metainfo)
         loaded['classes'] = tuple(loaded['classes'])
         if loaded['classes'] != CLASSES:
-            given = metainfo.get('full_names', loaded['classes'])
+            own = metainfo if 'classes' in (metainfo or {}) else cls.METAINFO
+            given = own.get('full_names', loaded['classes'])
             loaded['full_names'] = tuple(given)
-            loaded.pop('supports')
+            loaded.pop('supports', None)
             if len(loaded['full_names']) != len(loaded['classes']):
                 raise InputError(
                     f'metainfo: {len(loaded["full_names"])} full_names for '
@@ -126,7 +128,7 @@ class Matek(BaseDataset):
             and, with labels, ``gt_label``.
         """
         manifest = self.ann_file
-        paths, labels, splits, folds = read_manifest(manifest)
+        paths, labels, splits, folds = read_manifest(manifest, self.with_label)
         rows = self._select(splits, folds)
         if not rows:
             raise InputError(

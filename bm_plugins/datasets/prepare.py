@@ -1,6 +1,7 @@
 """Look at every image of a collection once and write its manifest."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,7 +24,13 @@ from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .splits import stratified_split
 
 # What a collection's own folder holds besides images.
-_EXPECTED = ('split.csv', 'abbreviations.csv', 'split.stamp.json')
+_EXPECTED = (
+    'split.csv',
+    'split.stamp.json',
+    'split_left_out.csv',
+    'split_faults.csv',
+    'abbreviations.csv',
+)
 
 
 def find_fault(path: str, folder: str | Path) -> str | None:
@@ -37,6 +44,10 @@ def find_fault(path: str, folder: str | Path) -> str | None:
         str or None: The reason, or None for a whole image.
     """
     try:
+        path.encode()
+    except UnicodeEncodeError:
+        return 'the name is not UTF-8'
+    try:
         content = Path(folder, path).read_bytes()
     except OSError as error:
         return f'cannot be read ({error.strerror})'
@@ -45,9 +56,11 @@ def find_fault(path: str, folder: str | Path) -> str | None:
     if content[:2] == b'\xff\xd8' and b'\xff\xd9' not in content[-4096:]:
         return 'truncated JPEG'
     buffer = np.frombuffer(content, np.uint8)
-    if cv2.imdecode(buffer, cv2.IMREAD_COLOR) is None:
-        return 'cannot be decoded'
-    return None
+    try:
+        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than OpenCV takes
+        image = None
+    return 'cannot be decoded' if image is None else None
 
 
 def find_faults(
@@ -63,6 +76,8 @@ def find_faults(
     Returns:
         dict[str, str]: Reason by path, of the images that cannot be used.
     """
+    if workers < 1:
+        raise InputError(f'--workers {workers}: expected 1 or more.')
     check = partial(find_fault, folder=folder)
     with ProcessPoolExecutor(max_workers=workers) as pool:
         reasons = pool.map(check, paths, chunksize=64)
@@ -110,6 +125,9 @@ def prepare(
             f'{manifest} exists. Keep it and verify its images by --check, '
             'or replace it by --overwrite.'
         )
+    # Before the long part: what would fail after it.
+    stratified_split([], [], seed, test_fraction, val_fraction, folds)
+    _check_target(manifest)
     images, others = list_images(folder)
     if not images:
         raise InputError(
@@ -127,7 +145,12 @@ def prepare(
         kept, kept_labels, seed, test_fraction, val_fraction, folds
     )
     write_manifest(manifest, kept, kept_labels, split, fold)
-    _report_left_out(left_out, manifest)
+    file = manifest.with_name(f'{manifest.stem}_left_out.csv')
+    file.unlink(missing_ok=True)
+    if left_out:
+        _report(left_out, file)
+    else:
+        print('Nothing was left out.')
     counts = Counter(kept_labels)
     _report_counts(counts, classes)
     write_stamp(
@@ -176,9 +199,11 @@ def check(
                 f'{manifest}: {path} is labelled {label}, but its folder or '
                 f'file name says {code}. Mend the row.'
             )
+    _check_target(manifest)
+    stamp_file(manifest).unlink(missing_ok=True)
     faults = find_faults(paths, folder, workers)
     if faults:
-        _report_left_out(faults, manifest)
+        _report(faults, manifest.with_name(f'{manifest.stem}_faults.csv'))
         raise InputError(
             f'{manifest} names {len(faults)} image(s) that cannot be used, '
             f'the first: {next(iter(faults))}. Restore them, or write the '
@@ -199,20 +224,28 @@ def _image_folder(data_root: str | Path) -> Path:
     return find_image_folder(data_root)
 
 
-def _report_left_out(left_out: dict[str, str], manifest: Path) -> None:
-    file = manifest.with_name(f'{manifest.stem}_left_out.csv')
-    file.unlink(missing_ok=True)
-    if not left_out:
-        print('Nothing was left out.')
-        return
-    with open(file, 'w', newline='') as stream:
+def _check_target(manifest: Path) -> None:
+    if not os.access(manifest.parent, os.W_OK):
+        raise InputError(
+            f'{manifest} cannot be written: {manifest.parent} does not exist '
+            'or is read-only. Name another place by --output.'
+        )
+
+
+def _report(faults: dict[str, str], file: Path) -> None:
+    """Print the first faults and write all of them."""
+    rows = [
+        (path.encode(errors='backslashreplace').decode(), reason)
+        for path, reason in faults.items()
+    ]
+    with open(file, 'w', newline='', encoding='utf-8') as stream:
         writer = csv.writer(stream, lineterminator='\n')
-        writer.writerows([('path', 'reason'), *left_out.items()])
+        writer.writerows([('path', 'reason'), *rows])
     print(f'Left out, all in {file}:')
-    for path, reason in list(left_out.items())[:20]:
+    for path, reason in rows[:20]:
         print(f'  {path}: {reason}')
-    if len(left_out) > 20:
-        print(f'  and {len(left_out) - 20} more')
+    if len(rows) > 20:
+        print(f'  and {len(rows) - 20} more')
 
 
 def _report_counts(counts: Counter, classes: Sequence[str]) -> None:

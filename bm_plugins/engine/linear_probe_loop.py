@@ -73,16 +73,31 @@ class LinearProbeLoop(TestLoop):
         )
         self.model = unwrap(runner.model)
         self.num_classes = self.model.head.num_classes
-        found = len(self.dataloader.dataset.metainfo['classes'])
-        if found != self.num_classes:
+        self.classes = tuple(self.dataloader.dataset.metainfo['classes'])
+        if len(self.classes) != self.num_classes:
             raise InputError(
                 f'model.head.num_classes is {self.num_classes}, but the data '
-                f'set has {found} classes: set both to the same.'
+                f'set has {len(self.classes)} classes: set both to the same.'
+            )
+        fitted = tuple(self.train_dataloader.dataset.metainfo['classes'])
+        if fitted != self.classes:
+            raise InputError(
+                f'the training part has the classes {" ".join(fitted)}, the '
+                f'test part {" ".join(self.classes)}: give both data sets the '
+                'same metainfo.'
             )
 
     def check_head(self, checkpoint: dict, filename: str) -> None:
         """Fail where ``checkpoint`` has a classifier of other classes."""
         check_num_classes(checkpoint, self.model, filename)
+        meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
+        saved = tuple(meta.get('classes', self.classes))
+        if not self.fit and saved != self.classes:
+            raise InputError(
+                f'checkpoint {filename} classifies {" ".join(saved)}, the '
+                f'data set has {" ".join(self.classes)}, in this order: set '
+                "the data set's metainfo to that of the checkpoint."
+            )
 
     def run(self) -> dict:
         """Fit, save and test.

@@ -12,10 +12,12 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, CheckpointLoader, Runner
 from mmpretrain.registry import RUNNERS
 from torch import nn
+from torch.utils.data import DataLoader
 
 from ..compat.cpu_sync_bn import use_cpu_sync_bn
 from ..compat.gloo_processes import init_gloo, wrap_cpu_model
 from ..compat.quiet_logs import quiet_screen
+from ..compat.safe_loading import drop_config
 from ..errors import InputError
 from .checkpoint_keys import backbone_weights, model_weights
 from .linear_probe_loop import LinearProbeLoop, unwrap
@@ -65,6 +67,19 @@ class MarrowRunner(Runner):
         quiet_screen(logger)
         return logger
 
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, *args: Any, **kwargs: Any
+    ) -> DataLoader:
+        """Build a loader; without workers none can be persistent."""
+        if isinstance(dataloader, dict) and not dataloader.get('num_workers'):
+            dataloader = {
+                key: value
+                for key, value in dataloader.items()
+                if key != 'persistent_workers'
+            }
+        return Runner.build_dataloader(dataloader, *args, **kwargs)
+
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the loop; ranks must agree on the number of batches.
 
@@ -97,8 +112,23 @@ class MarrowRunner(Runner):
                 metric.out_dir = self.log_dir
         return evaluator
 
+    def train(self) -> nn.Module:
+        """Train, if the config says how."""
+        if self._train_loop is None:
+            raise InputError(
+                'this config has no training: a linear_*.py config is for '
+                'tools/test.py.'
+            )
+        return super().train()
+
     def test(self) -> dict:
         """Test; the newest report stands in the work folder too."""
+        if self._test_loop is None:
+            raise InputError(
+                'this config has no test: evaluate a pretraining checkpoint '
+                'by configs/linear_bm.py, or the linear_*.py config of its '
+                'backbone.'
+            )
         metrics = super().test()
         if self.rank == 0:
             for report in Path(self.log_dir).glob('*.csv'):
@@ -117,13 +147,14 @@ class MarrowRunner(Runner):
             InputError: A wanted key is missing, left over or of another shape.
         """
         checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
+        drop_config(checkpoint)  # a URL's too
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
+        if isinstance(self._test_loop, LinearProbeLoop):
+            self._test_loop.check_head(checkpoint, filename)
         if self._wants_backbone_only():
             weights = backbone_weights(checkpoint, model.backbone, filename)
             model.backbone.load_state_dict(weights)
-            if isinstance(self._test_loop, LinearProbeLoop):
-                self._test_loop.check_head(checkpoint, filename)
         else:
             model.load_state_dict(model_weights(checkpoint, model, filename))
         self._has_loaded = True

@@ -5,6 +5,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
+from ..errors import InputError
 from ..models import GlobalSwAVLoss
 
 
@@ -30,8 +31,22 @@ class SwAVScheduleHook(Hook):
         self.freeze_prototypes_epochs = freeze_prototypes_epochs
 
     def before_train(self, runner: Runner) -> None:
-        """Let frozen prototypes drop their gradient before each step."""
-        prototypes = self._loss(runner).prototypes.weight
+        """Check the queue; let frozen prototypes drop their gradients.
+
+        Raises:
+            InputError: The queue is shorter than a global batch.
+        """
+        loss = self._loss(runner)
+        length = loss.queue.size(1)
+        sampler = runner.train_dataloader.batch_sampler
+        batch = sampler.batch_size * runner.world_size
+        if 0 < length < batch:
+            raise InputError(
+                f'queue_length {length} is less than the global batch of '
+                f'{batch}: raise model.head.loss.queue_length to a multiple '
+                'of the batch, or set it to 0.'
+            )
+        prototypes = loss.prototypes.weight
 
         def freeze(*_) -> None:
             if runner.epoch < self.freeze_prototypes_epochs:

@@ -44,11 +44,17 @@ def macro_f1_differences(
         raise InputError('the runs are of different numbers of test images.')
     rng = np.random.default_rng(seed)
     count = len(labels)
-    draws = rng.multinomial(count, np.full(count, 1 / count), replicates)
-    draws = np.vstack([np.ones(count), draws])  # first the images as they are
-    scores = [_macro_f1(labels, np.asarray(run), draws) for run in runs]
-    differences = np.stack(scores[len(before) :]) - scores[: len(before)]
-    return differences[:, 0], differences[:, 1:]
+    share = np.full(count, 1 / count)
+
+    def differences(weights: np.ndarray) -> np.ndarray:
+        scores = [_macro_f1(labels, np.asarray(run), weights) for run in runs]
+        return np.stack(scores[len(before) :]) - scores[: len(before)]
+
+    drawn = [
+        differences(rng.multinomial(count, share, min(100, replicates - done)))
+        for done in range(0, replicates, 100)  # to bound the memory
+    ]
+    return differences(np.ones((1, count)))[:, 0], np.hstack(drawn)
 
 
 def interval(draws: np.ndarray, level: float = 0.95) -> np.ndarray:

@@ -30,7 +30,9 @@ class PerClassMetric(BaseMetric):
             average. Defaults to 20.
         out_dir (str, optional): Folder of the files. Defaults to None: the
             run's.
-        collect_device (str): As upstream. Defaults to ``'cpu'``.
+        collect_device (str): As upstream. Defaults to ``'gpu'``: through the
+            process group, on gloo too, where ``'cpu'`` would take files in a
+            folder that all nodes share.
         prefix (str, optional): Of the scalars. Defaults to ``'per_class'``.
 
     Raises:
@@ -44,7 +46,7 @@ class PerClassMetric(BaseMetric):
         self,
         min_support: int = 20,
         out_dir: str | None = None,
-        collect_device: str = 'cpu',
+        collect_device: str = 'gpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)

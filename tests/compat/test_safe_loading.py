@@ -2,6 +2,10 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -46,7 +50,7 @@ def test_training_state_of_mmengine_loads(tmp_path):
 
 @pytest.mark.parametrize('where', ['state_dict', 'meta', 'optimizer'])
 @pytest.mark.parametrize('function', [os.system, eval, exec])
-def test_code_is_refused_and_not_run(tmp_path, where, function):
+def test_code_is_refused_and_not_run(tmp_path, where, function, monkeypatch):
     mark = tmp_path / 'executed'
     code = f'touch {mark}'
     if function is not os.system:
@@ -57,6 +61,7 @@ def test_code_is_refused_and_not_run(tmp_path, where, function):
         safe_loading.load(str(file))
     assert not mark.exists()
     # The crafted file does run its code where loading is not safe.
+    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD')
     torch.load(file, weights_only=False)
     assert mark.exists()
 
@@ -98,3 +103,34 @@ def test_missing_file_and_other_content_are_named(tmp_path):
     torch.save([1, 2], file)
     with pytest.raises(InputError, match='list.pth holds a list'):
         safe_loading.load(str(file))
+
+
+@pytest.mark.parametrize('core', [b'numpy.core', b'numpy._core'])
+def test_checkpoints_of_both_numpys_load(tmp_path, core):
+    mine, file = tmp_path / 'mine.pth', tmp_path / 'theirs.pth'
+    history = HistoryBuffer([1.0, 2.0], [1, 1])
+    torch.save(dict(history=history, n=np.float64(0.5)), mine)
+    with zipfile.ZipFile(mine) as old, zipfile.ZipFile(file, 'w') as new:
+        for name in old.namelist():
+            content = old.read(name)
+            for own in (b'numpy._core', b'numpy.core'):
+                content = content.replace(own + b'.multiarray', b'MULTIARRAY')
+            new.writestr(
+                name, content.replace(b'MULTIARRAY', core + b'.multiarray')
+            )
+    loaded = safe_loading.load(str(file))
+    assert loaded['history'].mean() == 1.5 and loaded['n'] == 0.5
+
+
+def test_checkpoint_of_a_url_is_not_executed(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    mark = tmp_path / 'executed'
+    torch.save(Payload(os.system, f'touch {mark}'), tmp_path / 'crafted.pth')
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f'http://127.0.0.1:{server.server_port}/crafted.pth'
+    with pytest.raises(pickle.UnpicklingError):
+        CheckpointLoader.load_checkpoint(url)
+    server.shutdown()
+    assert not mark.exists()

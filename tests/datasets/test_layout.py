@@ -65,3 +65,18 @@ def test_listing_is_sorted_and_passes_hidden_files_over(tmp_path):
     images, others = list_images(tmp_path)
     assert images == ['ART/9.tiff', 'BLA/1.JPG', 'BLA/2.jpg', 'top.png']
     assert others == ['BLA/notes.txt']
+
+
+def test_codes_with_an_underscore():
+    codes = ['band', 'band_cell']
+    paths = ['band_cell/band_cell_1.jpg', 'band_cell_2.jpg', 'band_3.jpg']
+    assert labels_of(paths, codes) == ['band_cell', 'band_cell', 'band']
+
+
+def test_linked_class_folder_is_listed(tmp_path):
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    (elsewhere / '1.jpg').touch()
+    (tmp_path / 'cells').mkdir()
+    (tmp_path / 'cells/BLA').symlink_to(elsewhere)
+    assert list_images(tmp_path / 'cells') == (['BLA/1.jpg'], [])

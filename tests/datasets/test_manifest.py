@@ -40,6 +40,8 @@ def test_byte_order_mark_line_ends_and_no_fold(tmp_path, text, end):
         ('path,label,split\na,B\n', 'line 2: 2 values for 3'),
         ('path,label,split\na,B,val\na,B,val\n', 'a more than once'),
         ('path,label,split,fold\na,B,val,x\n', "fold 'x'"),
+        ('path,label,split\n/a.jpg,B,val\n', "line 2: path '/a.jpg'.*relat"),
+        ('path,label,split\n,B,val\n', "line 2: path ''"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):
@@ -63,3 +65,20 @@ def test_stamp_holds_for_the_unchanged_manifest_alone(tmp_path):
     assert read_stamp(file)['images'] == 2
     file.write_text(file.read_text() + 'c.jpg,B,val,\n')
     assert read_stamp(file) is None
+
+
+def test_other_encodings_are_named(tmp_path):
+    file = tmp_path / 'split.csv'
+    for encoding in ('cp1252', 'utf-16'):
+        file.write_text('path,label,split\nä.jpg,B,val\n', encoding=encoding)
+        with pytest.raises(InputError, match='split.csv.*UTF-8'):
+            read_manifest(file)
+
+
+def test_labels_are_not_needed_for_pretraining(tmp_path):
+    file = tmp_path / 'split.csv'
+    file.write_text('path,split\na.jpg,train\n')
+    columns = read_manifest(file, with_label=False)
+    assert columns == (['a.jpg'], [''], ['train'], [None])
+    with pytest.raises(InputError, match='no column label'):
+        read_manifest(file)

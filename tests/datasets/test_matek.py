@@ -194,3 +194,23 @@ def test_full_size_manifest_loads(tmp_path, capsys):
     assert np.bincount(cells.get_gt_labels()).tolist() == list(SUPPORTS)
     with capsys.disabled():
         print(f'\n171,374 entries loaded in {seconds:.2f} s')
+
+
+def test_subclass_with_its_own_classes(root):
+    class Own(Matek):
+        METAINFO = dict(classes=('LYT', 'BLA', 'ABE'))
+
+    cells = Own(root, split=('train', 'val', 'test'))
+    assert cells.metainfo['full_names'] == ('LYT', 'BLA', 'ABE')
+    assert np.bincount(cells.get_gt_labels()).tolist() == [1, 40, 8]
+
+
+def test_manifest_without_labels(root):
+    lines = (root / 'split.csv').read_text().splitlines()
+    rows = [line.split(',') for line in lines]
+    text = '\n'.join(f'{path},{split}' for path, _, split, _ in rows)
+    (root / 'split.csv').write_text(text)
+    cells = Matek(root, with_label=False)
+    assert 'gt_label' not in cells[0]
+    with pytest.raises(InputError, match='no column label'):
+        Matek(root)

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -123,6 +124,44 @@ def test_check_keeps_the_manifest_and_stamps_it(tmp_path):
     file.write_bytes(b'')
     with pytest.raises(InputError, match='cannot be used.*ABE_00001'):
         check(tmp_path)
+    assert read_stamp(tmp_path / 'split.csv') is None
+    assert 'empty file' in (tmp_path / 'split_faults.csv').read_text()
+
+
+def test_what_opencv_and_csv_cannot_take_is_left_out(tmp_path, capsys):
+    collect(tmp_path, RELEASE)
+    folder = tmp_path / 'BM_cytomorphology_data/ABE'
+    header = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
+    size = (60_000).to_bytes(4, 'big')
+    chunk = header + size + size + b'\x08\x02\0\0\0' + bytes(64)
+    (folder / 'ABE_90000.png').write_bytes(chunk)
+    odd = os.fsencode(folder) + b'/ABE_\xe4.jpg'
+    with open(odd, 'wb') as file:
+        file.write(picture())
+    prepare(tmp_path)
+    rows = (tmp_path / 'split_left_out.csv').read_text().splitlines()[1:]
+    assert sorted(rows) == [
+        'ABE/ABE_90000.png,cannot be decoded',
+        'ABE/ABE_\\udce4.jpg,the name is not UTF-8',
+    ]
+
+
+@pytest.mark.parametrize(
+    'settings,message',
+    [
+        (dict(test_fraction=1.5), '--test-fraction 1.5'),
+        (dict(folds=1), '--folds 1'),
+        (dict(workers=0), '--workers 0'),
+        (dict(manifest='no/such/split.csv'), 'no/such.*--output'),
+    ],
+)
+def test_bad_settings_are_found_before_decoding(tmp_path, settings, message):
+    collect(tmp_path, RELEASE)
+    folder = tmp_path / 'BM_cytomorphology_data/ABE'
+    (folder / 'ABE_00001.jpg').write_bytes(b'found by decoding alone')
+    with pytest.raises(InputError, match=message):
+        prepare(tmp_path, **settings)
+    assert not list(tmp_path.glob('*.csv'))
 
 
 def command(*args):

@@ -136,3 +136,22 @@ def test_checkpoint_of_other_classes(cells, tmp_path):
         )
         with pytest.raises(InputError, match='other.pth.*21 classes.*of 3'):
             runner.test()
+
+
+def test_train_and_test_part_must_have_the_same_classes(cells, tmp_path):
+    runner = build(cells, tmp_path)
+    other = runner._test_loop['train_dataloader']['dataset']
+    other['metainfo'] = dict(classes=CLASSES[::-1])
+    with pytest.raises(InputError, match='LYT BLA ABE, the test part ABE'):
+        runner.test()
+
+
+def test_fitted_classifier_must_be_of_the_same_classes(cells, tmp_path):
+    build(cells, tmp_path / 'fit').test()
+    saved = tmp_path / 'fit/linear_probe.pth'
+    state = torch.load(saved)
+    state['meta']['dataset_meta']['classes'] = CLASSES[::-1]
+    torch.save(state, saved)
+    runner = build(cells, tmp_path / 'b', load_from=str(saved), fit=False)
+    with pytest.raises(InputError, match='linear_probe.pth.*LYT BLA ABE'):
+        runner.test()

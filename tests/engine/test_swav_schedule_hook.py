@@ -3,6 +3,7 @@ import torch
 from mmengine.hooks import Hook
 
 from bm_plugins.engine import MarrowRunner
+from bm_plugins.errors import InputError
 
 
 class Trace(Hook):
@@ -139,3 +140,10 @@ def test_optimizer_state_of_frozen_prototypes_is_untouched(cells, tmp_path):
     weight = runner.model.head.loss_module.prototypes.weight
     state = runner.optim_wrapper.optimizer.state
     assert weight not in state and len(state) > 10
+
+
+def test_short_queue_is_found_at_the_start(cells, tmp_path):
+    runner = small_swav(cells, tmp_path)
+    runner._train_dataloader['batch_size'] = 19
+    with pytest.raises(InputError, match='queue_length 18 .* batch of 19'):
+        runner.train()

@@ -37,3 +37,11 @@ def test_data_that_is_not_there(tmp_path):
     done = demo('--data', tmp_path / 'no')
     assert done.returncode == 2
     assert done.stderr.strip().endswith('is no folder.')
+
+
+def test_other_classes_are_refused_before_training(tmp_path):
+    manifest = tmp_path / 'split.csv'
+    manifest.write_text('path,label,split\ncat/1.jpg,cat,train\n')
+    done = demo('--data', tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith('error: ') and 'cat' in done.stderr

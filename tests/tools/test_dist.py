@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from bm_plugins.compat.safe_loading import load
+
 ROOT = Path(__file__).resolve().parents[2]
 SWAV = 'configs/swav_tiny_bm.py'
 LINEAR = 'configs/linear_tiny_bm.py'
@@ -103,7 +105,7 @@ def test_kill_resume_test(start, tmp_path):
     assert first >= 2
     checkpoint = (tmp_path / 'last_checkpoint').read_text()
     assert checkpoint.endswith('epoch_8.pth')
-    state = torch.load(checkpoint, weights_only=False)
+    state = load(checkpoint)
     assert state['meta']['epoch'] == 8
     assert state['meta']['iter'] == 8 * (49 // 16)
 
@@ -137,7 +139,7 @@ def test_two_nodes_on_loopback(start, tmp_path):
     ]
     out = [finished(node) for node in nodes]
     assert 'Saving checkpoint' in ''.join(out)
-    state = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    state = load(str(tmp_path / 'epoch_1.pth'))
     assert state['meta']['iter'] == 49 // 16
 
 
@@ -190,7 +192,6 @@ def test_the_papers_config_on_four_processes(start, tmp_path):
             *['--work-dir', tmp_path, '--cfg-options'],
             'train_dataloader.batch_size=4',
             'train_dataloader.num_workers=0',
-            'train_dataloader.persistent_workers=False',
             'train_cfg.max_epochs=1',
             'default_hooks.logger.interval=1',
         )
@@ -236,7 +237,7 @@ def test_slurm(start, tmp_path):
     assert '--partition=night --job-name=marrow --ntasks=2' in out
     assert '--mem=4G --time=10' in out
     checkpoint = tmp_path / 'epoch_1.pth'
-    state = torch.load(checkpoint, weights_only=False)
+    state = load(str(checkpoint))
     assert state['meta']['iter'] == 49 // 16  # two processes of 8
     test = ['tools/slurm_test.sh', 'night', 'marrow', LINEAR, checkpoint]
     out = finished(start(*test, '--work-dir', tmp_path / 'test', **env))

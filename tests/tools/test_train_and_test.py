@@ -9,7 +9,6 @@ import pytest
 SMALL = [
     'train_dataloader.batch_size=8',
     'train_dataloader.num_workers=0',
-    'train_dataloader.persistent_workers=False',
 ]
 TEST = 'configs/linear_tiny_bm.py'
 
