@@ -56,10 +56,11 @@ def labels_of(paths: Iterable[str], classes: Collection[str]) -> list[str]:
     for path in paths:
         folder, _, name = path.rpartition('/')
         code = _folder_code(folder, ordered)
-        prefix = next(
-            (c for c in long if name.startswith(f'{c}_')),
-            name.partition('_')[0],
-        )
+        prefix = name.partition('_')[0]
+        for longer in long:
+            if name.startswith(f'{longer}_'):
+                prefix = longer
+                break
         if prefix in known and prefix != code:
             if code is not None:
                 raise InputError(
