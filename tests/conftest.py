@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from mmengine.logging import MMLogger
 
 from bm_plugins import cli
 from bm_plugins.datasets.prepare import prepare
@@ -81,6 +82,7 @@ def tool(tmp_path):
             for number, file in enumerate(files, 1):
                 os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
             sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w')
+            MMLogger._instance_dict.clear()  # those of earlier tests
             sys.argv = [f'tools/{name}.py', *map(str, args)]
             status = 0
             try:

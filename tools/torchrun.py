@@ -1,13 +1,12 @@
 """torchrun as dist_train.sh and dist_test.sh call it: GPUS SCRIPT ARGUMENTS.
 
 Reads upstream's variables NNODES, NODE_RANK, MASTER_ADDR and PORT, besides
-MAX_RESTARTS; on one node without PORT a free one is taken. A process that
-failed has said why, so no traceback of torchrun's own follows.
+MAX_RESTARTS; one node needs none of them. A process that failed has said why,
+so no traceback of torchrun's own follows.
 """
 
 import logging
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -28,19 +27,15 @@ def main() -> None:
     threads = str(max((os.cpu_count() or 1) // int(gpus), 1))
     os.environ.setdefault('OMP_NUM_THREADS', threads)
     os.environ.setdefault('MKL_NUM_THREADS', threads)
-    nodes = os.environ.get('NNODES', '1')
-    port = os.environ.get('PORT') or ('29500' if nodes != '1' else free_port())
-    address = os.environ.get('MASTER_ADDR', '127.0.0.1')
+    restarts = os.environ.get('MAX_RESTARTS', '0')
+    where = rendezvous(restarts != '0')
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     try:
         run.main(
             [
-                f'--nnodes={nodes}',
-                f'--node_rank={os.environ.get("NODE_RANK", "0")}',
-                f'--master_addr={address}',
-                f'--master_port={port}',
+                *where,
                 f'--nproc_per_node={gpus}',
-                f'--max_restarts={os.environ.get("MAX_RESTARTS", "0")}',
+                f'--max_restarts={restarts}',
                 str(TOOLS / script),
                 *arguments,
             ]
@@ -58,14 +53,34 @@ def main() -> None:
     except SignalException as error:
         stop(f'stopped by {error.sigval.name}.')
     except DistNetworkError as error:
-        stop(f'{address}:{port}: {str(error).splitlines()[0]}. Set PORT.')
+        stop(f'{" ".join(where)}: {str(error).splitlines()[0]}. Set PORT.')
 
 
-def free_port() -> str:
-    """A TCP port that is free now."""
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return str(listener.getsockname()[1])
+def rendezvous(restarts: bool) -> list[str]:
+    """torchrun's arguments for how the processes find each other.
+
+    A static address is upstream's way. Its store outlives a restart, so that
+    new processes would read the addresses of the old ones and wait for ever;
+    c10d makes a new store each time, if it is not to share its own.
+    """
+    os.environ['TORCH_DISABLE_SHARE_RDZV_TCP_STORE'] = '1'
+    nodes = os.environ.get('NNODES', '1')
+    address = os.environ.get('MASTER_ADDR', '127.0.0.1')
+    port = os.environ.get('PORT', '29500')
+    if nodes == '1':
+        return ['--standalone', '--local-addr=127.0.0.1']
+    if restarts:
+        return [
+            f'--nnodes={nodes}',
+            '--rdzv-backend=c10d',
+            f'--rdzv-endpoint={address}:{port}',
+        ]
+    return [
+        f'--nnodes={nodes}',
+        f'--node_rank={os.environ.get("NODE_RANK", "0")}',
+        f'--master_addr={address}',
+        f'--master_port={port}',
+    ]
 
 
 def stop(message: str) -> None:
