@@ -194,15 +194,15 @@ def test_the_papers_config_on_four_processes(start, tmp_path):
             *['--work-dir', tmp_path, '--cfg-options'],
             'train_dataloader.batch_size=4',
             'train_dataloader.num_workers=0',
-            'train_dataloader.dataset.indices=32',
+            'train_dataloader.dataset.indices=16',
             'train_cfg.max_epochs=1',
             'default_hooks.logger.interval=1',
         )
     )
     losses = re.findall(r'loss: ([\d.]+)', out)
-    assert len(losses) == 32 // 16
+    assert len(losses) == 1
     # At the start every prototype is as likely: ln 1000 = 6.9.
-    assert all(6 < float(loss) < 8 for loss in losses)
+    assert 6 < float(losses[0]) < 8
 
 
 SRUN = """#!/usr/bin/env bash
