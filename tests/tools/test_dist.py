@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -27,11 +28,13 @@ SMALL = [
 
 @pytest.fixture
 def start(cells):
-    """Start a script; variables by keyword."""
+    """Start a script; variables by keyword. None outlives the test."""
+    processes = []
 
     def popen(*args, **env):
-        env = {'BM_DATA_ROOT': str(cells), **env}
-        return subprocess.Popen(
+        path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+        env = {'BM_DATA_ROOT': str(cells), 'PATH': path, **env}
+        process = subprocess.Popen(
             list(map(str, args)),
             cwd=ROOT,
             env=dict(os.environ, **env),
@@ -39,8 +42,14 @@ def start(cells):
             stderr=subprocess.STDOUT,
             text=True,
         )
+        processes.append(process)
+        return process
 
-    return popen
+    yield popen
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
 
 
 def finished(process):
@@ -110,9 +119,8 @@ def test_kill_resume_test(start, tmp_path):
     assert state['meta']['iter'] == 8 * (49 // 16)
 
     alone, shared = tmp_path / 'alone', tmp_path / 'shared'
-    python = os.environ.get('PYTHON', 'python')
     test = ['tools/test.py', LINEAR, checkpoint, '--work-dir', alone]
-    finished(start(python, *test))
+    finished(start('python', *test))
     test = ['tools/dist_test.sh', LINEAR, checkpoint, 2, '--work-dir', shared]
     finished(start(*test))
     table, scores = figures(alone)
@@ -227,7 +235,7 @@ def test_slurm(start, tmp_path):
     srun.write_text(SRUN)
     srun.chmod(0o755)
     env = dict(
-        PATH=f'{srun.parent}:{os.environ["PATH"]}',
+        PATH=f'{srun.parent}:{Path(sys.executable).parent}:/usr/bin:/bin',
         MASTER_ADDR='127.0.0.1',
         MASTER_PORT=free_port(),
         GPUS='2',
