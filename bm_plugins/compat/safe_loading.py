@@ -7,6 +7,7 @@ fails. The few globals below are allowed, everything else is refused on every
 supported torch, whatever the environment says.
 """
 
+import _codecs
 import os
 import pickle
 from collections.abc import Callable
@@ -62,6 +63,7 @@ torch.serialization.add_safe_globals(
     [
         HistoryBuffer,
         _named(_history_method, 'builtins', 'getattr'),
+        _codecs.encode,  # bytes at pickle protocol 2; torch 2.5 allows it
         np.ndarray,
         np.dtype,
         *_NUMPY,
