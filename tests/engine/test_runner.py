@@ -32,7 +32,7 @@ def build(work_dir, batches=3, **kwargs):
 def distributed_run(folder):
     rank = torch.distributed.get_rank()
     runner = build(f'{folder}/same', launcher='pytorch')
-    kinds = {type(m).__name__ for m in runner.model.modules()}
+    kinds = [type(m).__name__ for m in runner.model.modules()]
     runner.build_train_loop(runner._train_loop)
     try:
         runner = build(f'{folder}/other', 3 + rank, launcher='pytorch')
