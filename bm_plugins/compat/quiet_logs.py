@@ -14,8 +14,8 @@ _HARMLESS = (
     r'Fail to import ``MultiScaleDeformableAttention``',
     # mmselfsup and mmpretrain define the same transforms.
     r'.*is deprecated, please use `backend_args`',
-    # torch: mmengine's scheduler order check trips on resume.
-    r'Detected call of `lr_scheduler\.step\(\)` before',
+    # torch and mmengine: their order check trips on resume.
+    r'Detected call of `(lr_)?scheduler\.step\(\)` before',
     # torch: mmengine passes pin_memory whether a GPU is there or not.
     r".*'pin_memory' argument is set as true but no accelerator.*",
 )

@@ -6,9 +6,12 @@ resume, and two showings of one image in an epoch differ. Persistent workers
 keep their own copy of the dataset, so the draw has to travel with the index.
 """
 
+import random
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
+import torch
 from mmengine.dist import get_dist_info
 from mmpretrain.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
@@ -29,6 +32,18 @@ class DrawIndex(int):
         return int(self), self.draw
 
 
+def seed_generators(*key: int) -> None:
+    """Make what Python, numpy and torch draw next a function of ``key``.
+
+    Args:
+        *key (int): Numbers from 0 that tell one use from another.
+    """
+    words = np.random.SeedSequence(key).generate_state(4)
+    random.seed(int(words[0]))
+    np.random.seed(words[1:3])
+    torch.manual_seed(int(words[3]))
+
+
 @DATA_SAMPLERS.register_module()
 class DrawBatchSampler(Sampler):
     """Batches of :class:`DrawIndex` from any sampler that stripes ranks.
@@ -42,6 +57,10 @@ class DrawBatchSampler(Sampler):
         batch_size (int): Samples a batch of this rank.
         drop_last (bool): Leave out an incomplete last batch. Defaults to
             False.
+
+    Attributes:
+        first_batch (int): Batch that the next iteration starts with, for a
+            resume within an epoch; then 0 again.
     """
 
     def __init__(
@@ -50,14 +69,17 @@ class DrawBatchSampler(Sampler):
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
+        self.first_batch = 0
 
     def __iter__(self) -> Iterator[list[DrawIndex]]:
         rank, world_size = get_dist_info()
         seed, epoch = self.sampler.seed, self.sampler.epoch
+        first, self.first_batch = self.first_batch, 0
         indices = (
             DrawIndex(index, (seed, epoch, i * world_size + rank))
             for i, index in enumerate(self.sampler)
         )
+        indices = islice(indices, first * self.batch_size, None)
         while batch := list(islice(indices, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:
                 yield batch

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
 
+from ..atomic_write import atomic_write
 from ..errors import InputError
 
 SPLITS = frozenset({'train', 'val', 'test'})
@@ -105,12 +106,13 @@ def write_manifest(
     folds: Sequence[int | None],
 ) -> None:
     """Write ``path,label,split,fold``, whole or not at all."""
-    partial = Path(f'{file}.partial')
-    with open(partial, 'w', newline='', encoding='utf-8') as stream:
+    with (
+        atomic_write(file) as partial,
+        open(partial, 'w', newline='', encoding='utf-8') as stream,
+    ):
         writer = csv.writer(stream, lineterminator='\n')
         writer.writerow(['path', 'label', 'split', 'fold'])
         writer.writerows(zip(paths, labels, splits, folds, strict=True))
-    os.replace(partial, file)
 
 
 def stamp_file(manifest: str | Path) -> Path:

@@ -10,7 +10,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
 from ..errors import InputError
-from .draw import DrawIndex
+from .draw import DrawIndex, seed_generators
 from .layout import find_image_folder, labels_of
 from .manifest import read_manifest, read_stamp
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
@@ -244,3 +244,10 @@ class Matek(BaseDataset):
         if isinstance(idx, DrawIndex):
             info['draw'] = idx.draw
         return info
+
+    def prepare_data(self, idx: int) -> dict:
+        """As upstream's; a :class:`DrawIndex` decides the random draws."""
+        if isinstance(idx, DrawIndex):
+            # For transforms of others, which draw from global generators.
+            seed_generators(*idx.draw)
+        return super().prepare_data(idx)

@@ -1,7 +1,15 @@
 """The runner, its hooks and loops."""
 
+from .checkpoint_hook import SafeCheckpointHook
 from .linear_probe_loop import LinearProbeLoop
 from .runner import MarrowRunner
 from .swav_schedule_hook import SwAVScheduleHook
+from .train_loop import ResumableTrainLoop
 
-__all__ = ['LinearProbeLoop', 'MarrowRunner', 'SwAVScheduleHook']
+__all__ = [
+    'LinearProbeLoop',
+    'MarrowRunner',
+    'ResumableTrainLoop',
+    'SafeCheckpointHook',
+    'SwAVScheduleHook',
+]

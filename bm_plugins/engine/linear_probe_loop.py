@@ -1,6 +1,5 @@
 """Linear evaluation of frozen features as a test loop."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mmpretrain.registry import LOOPS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..atomic_write import atomic_write
 from ..errors import InputError
 from ..evaluation.linear_classifier import choose_l2, fit_softmax_regression
 from .checkpoint_keys import check_num_classes
@@ -185,7 +185,6 @@ class LinearProbeLoop(TestLoop):
             pretrained=self.runner._load_from,
         )
         weights = {k: v.cpu() for k, v in self.model.state_dict().items()}
-        partial = path.with_suffix('.pth.partial')
-        torch.save(dict(meta=meta, state_dict=weights), partial)
-        os.replace(partial, path)
+        with atomic_write(path) as partial, open(partial, 'wb') as stream:
+            torch.save(dict(meta=meta, state_dict=weights), stream)
         self.runner.logger.info(f'Saved the fitted classifier to {path}')

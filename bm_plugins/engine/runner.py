@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather
+from mmengine.dist import all_gather, master_only
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, CheckpointLoader, Runner
@@ -14,6 +14,7 @@ from mmpretrain.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ..atomic_write import atomic_write
 from ..compat.cpu_sync_bn import use_cpu_sync_bn
 from ..compat.gloo_processes import init_gloo, wrap_cpu_model
 from ..compat.quiet_logs import quiet_screen
@@ -21,6 +22,7 @@ from ..compat.safe_loading import drop_config
 from ..errors import InputError
 from .checkpoint_keys import backbone_weights, model_weights
 from .linear_probe_loop import LinearProbeLoop, unwrap
+from .progress import check_progress, progress_of
 
 
 @RUNNERS.register_module()
@@ -87,6 +89,9 @@ class MarrowRunner(Runner):
             InputError: An epoch has no batch, or ranks would wait for ever
                 for one that has fewer.
         """
+        if isinstance(loop, dict) and loop.get('by_epoch') is True:
+            rest = {k: v for k, v in loop.items() if k != 'by_epoch'}
+            loop = dict(type='mmpretrain.ResumableTrainLoop', **rest)
         loop = super().build_train_loop(loop)
         count = torch.tensor(len(loop.dataloader))
         counts = [int(n) for n in all_gather(count)]
@@ -135,6 +140,30 @@ class MarrowRunner(Runner):
                 shutil.copy(report, self.work_dir)
         return metrics
 
+    @master_only
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        *args: Any,
+        meta: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Save, whole or not at all, with what a resume compares."""
+        progress = progress_of(self.train_dataloader, self.world_size)
+        meta = dict(meta or {}, progress=progress)
+        with atomic_write(Path(out_dir, filename)) as partial:
+            super().save_checkpoint(
+                out_dir, partial.name, *args, meta=meta, **kwargs
+            )
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Resume; the samplers take the seed of the checkpoint."""
+        super().resume(filename, *args, **kwargs)
+        sampler = self.train_dataloader.batch_sampler.sampler
+        if hasattr(sampler, 'seed'):
+            sampler.seed = self.seed
+
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', **_: Any
     ) -> dict:
@@ -148,6 +177,10 @@ class MarrowRunner(Runner):
         """
         checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
         drop_config(checkpoint)  # a URL's too
+        saved = checkpoint.get('meta', {}).get('progress')
+        if self._resume and saved:  # none where others wrote it
+            now = progress_of(self.train_dataloader, self.world_size)
+            check_progress(saved, now, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
         if isinstance(self._test_loop, LinearProbeLoop):

@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpretrain.registry import METRICS
 
+from ..atomic_write import atomic_write
 from ..errors import InputError
 from .per_class import averages, confusion_matrix, per_class_scores
 
@@ -130,11 +131,13 @@ class PerClassMetric(BaseMetric):
 
     def _write(self, name: str, header: list, rows: Iterable[list]) -> None:
         path = os.path.join(self.out_dir, name)
-        with open(f'{path}.partial', 'w', newline='') as stream:
+        with (
+            atomic_write(path) as partial,
+            open(partial, 'w', newline='') as stream,
+        ):
             writer = csv.writer(stream, lineterminator='\n')
             writer.writerow(header)
             writer.writerows(rows)
-        os.replace(f'{path}.partial', path)
 
     def _table(
         self,

@@ -11,7 +11,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     # each 10th epoch; the last three are kept
-    checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3),
+    checkpoint=dict(type='SafeCheckpointHook', interval=10, max_keep_ckpts=3),
     # tells the sampler the epoch
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # --show-dir of tools/test.py

@@ -1,0 +1,304 @@
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from bm_plugins.compat.safe_loading import load
+from bm_plugins.engine import MarrowRunner
+from bm_plugins.errors import InputError
+from tests.engine.small_swav import small_swav
+
+
+class Power(Exception):
+    """The power goes off."""
+
+
+class PowerCut(Hook):
+    """End the run in the middle of iteration ``at``."""
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, at):
+        self.at = at
+
+    def before_train_iter(self, runner, **_):
+        if runner.iter == self.at:
+            raise Power
+
+
+def by_iteration(every):
+    return dict(
+        checkpoint=dict(
+            type='SafeCheckpointHook', by_epoch=False, interval=every
+        )
+    )
+
+
+def classifier(cells, work_dir, workers=0, **kwargs):
+    """Supervised, with mixup and transforms that draw from global state."""
+    dataset = dict(
+        type='Matek',
+        data_root=str(cells),
+        metainfo=dict(classes=('BLA', 'LYT', 'ABE')),
+        pipeline=[
+            dict(type='LoadCellImage'),
+            dict(type='RandomResizedCrop', scale=16),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='ColorJitter', brightness=0.3, contrast=0.3),
+            dict(type='PackInputs'),
+        ],
+    )
+    settings = dict(
+        model=dict(
+            type='ImageClassifier',
+            data_preprocessor=dict(
+                num_classes=3, mean=[127.5] * 3, std=[60] * 3
+            ),
+            train_cfg=dict(augments=dict(type='Mixup', alpha=0.5)),
+            backbone=dict(
+                type='ResNet_CIFAR', depth=18, stem_channels=4, base_channels=4
+            ),
+            neck=dict(type='GlobalAveragePooling'),
+            head=dict(
+                type='LinearClsHead',
+                num_classes=3,
+                in_channels=32,
+                loss=dict(type='CrossEntropyLoss', use_soft=True),
+            ),
+        ),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            batch_size=9,
+            num_workers=workers,
+            collate_fn=dict(type='default_collate'),
+            dataset=dataset,
+            sampler=dict(type='ClassBalancedSampler', samples_per_class=12),
+            batch_sampler=dict(type='DrawBatchSampler', drop_last=True),
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=3),
+        optim_wrapper=dict(
+            optimizer=dict(type='AdamW', lr=0.01, weight_decay=1e-2)
+        ),
+        param_scheduler=dict(
+            type='CosineAnnealingLR',
+            T_max=3,
+            by_epoch=True,
+            convert_to_iter_based=True,
+        ),
+        default_scope='mmpretrain',
+        randomness=dict(seed=0),
+        experiment_name=f'{work_dir.name}{kwargs.get("resume")}',
+    )
+    return MarrowRunner(**(settings | kwargs))
+
+
+def swav_with_averages(cells, work_dir, **kwargs):
+    return small_swav(
+        cells,
+        work_dir,
+        **dict(
+            train_cfg=dict(by_epoch=True, max_epochs=3),
+            param_scheduler=dict(
+                type='CosineAnnealingLR', T_max=3, by_epoch=True
+            ),
+            custom_hooks=[
+                dict(type='EMAHook', momentum=0.1),
+                dict(
+                    type='SwAVScheduleHook',
+                    queue_start_epoch=1,
+                    freeze_prototypes_epochs=1,
+                ),
+            ],
+        )
+        | dict(experiment_name=f'{work_dir.name}{kwargs.get("resume")}')
+        | kwargs,
+    )
+
+
+def states(folder):
+    """What a checkpoint holds, but for the log of times."""
+    state = load((folder / 'last_checkpoint').read_text())
+    return {
+        key: state[key]
+        for key in ('state_dict', 'optimizer', 'param_schedulers')
+    } | {'ema': state.get('ema_state_dict')}
+
+
+def assert_equal(one, two):
+    assert type(one) is type(two)
+    if isinstance(one, torch.Tensor):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+    elif isinstance(one, dict):
+        assert list(one) == list(two)
+        for key in one:
+            assert_equal(one[key], two[key])
+    elif isinstance(one, list):
+        for a, b in zip(one, two, strict=True):
+            assert_equal(a, b)
+    else:
+        assert one == two
+
+
+@pytest.mark.parametrize('build', [classifier, swav_with_averages])
+@pytest.mark.parametrize('cut,every', [(7, 3), (8, 4), (11, 11), (4, 1)])
+def test_resumed_run_equals_one_that_never_stopped(
+    cells, tmp_path, build, cut, every
+):
+    whole, cut_off = tmp_path / 'whole', tmp_path / 'cut'
+    build(cells, whole, default_hooks=by_iteration(every)).train()
+    runner = build(cells, cut_off, default_hooks=by_iteration(every))
+    runner.register_hook(PowerCut(cut))
+    with pytest.raises(Power):
+        runner.train()
+    resumed = build(
+        cells, cut_off, default_hooks=by_iteration(every), resume=True
+    )
+    resumed.train()
+    assert resumed.iter == 12
+    assert_equal(states(cut_off), states(whole))
+
+
+def test_workers_change_no_draw(cells, tmp_path):
+    for workers in (0, 1, 2):
+        folder = tmp_path / str(workers)
+        classifier(cells, folder, workers).train()
+    assert_equal(states(tmp_path / '1'), states(tmp_path / '0'))
+    assert_equal(states(tmp_path / '2'), states(tmp_path / '0'))
+
+
+def test_draws_differ_from_one_iteration_to_the_next(cells, tmp_path):
+    seen = []
+
+    class Watch(Hook):
+        def before_train_iter(self, runner, **_):
+            seen.append(torch.rand(1).item())
+
+    runner = classifier(cells, tmp_path)
+    runner.register_hook(Watch())
+    runner.train()
+    assert len(set(seen)) == 12
+
+
+class Batches(Hook):
+    """What came in each iteration."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def before_train_iter(self, runner, batch_idx, data_batch):
+        total = data_batch['inputs'].double().sum().item()
+        self.seen[runner.iter] = batch_idx, total
+
+
+def test_batch_samplers_of_others_skip_what_was_there(cells, tmp_path):
+    """torch's own batches, whose order is a function of the epoch too."""
+
+    def build(work_dir, **kwargs):
+        runner = classifier(
+            cells, work_dir, default_hooks=by_iteration(2), **kwargs
+        )
+        settings = runner._train_dataloader
+        del settings['batch_sampler']
+        settings['dataset']['pipeline'] = [
+            dict(type='LoadCellImage'),
+            dict(type='Resize', scale=16),
+            dict(type='PackInputs'),
+        ]
+        batches = Batches()
+        runner.register_hook(batches)
+        return runner, batches.seen
+
+    whole, expected = build(tmp_path / 'whole')
+    whole.train()
+    runner, _ = build(tmp_path / 'cut')
+    runner.register_hook(PowerCut(7))
+    with pytest.raises(Power):
+        runner.train()
+    resumed, seen = build(tmp_path / 'cut', resume=True)
+    resumed.train()
+    assert seen == {i: expected[i] for i in range(6, 12)}
+
+
+class Validations(Hook):
+    def __init__(self):
+        self.epochs = []
+
+    def after_val_epoch(self, runner, **_):
+        self.epochs.append(runner.epoch)
+
+
+def test_validation_that_a_kill_prevented_is_made_up(cells, tmp_path):
+    def build(**kwargs):
+        runner = classifier(
+            cells,
+            tmp_path,
+            val_dataloader=dict(
+                batch_size=9,
+                num_workers=0,
+                collate_fn=dict(type='default_collate'),
+                dataset=dict(
+                    type='Matek',
+                    data_root=str(cells),
+                    split='val',
+                    metainfo=dict(classes=('BLA', 'LYT', 'ABE')),
+                    pipeline=[
+                        dict(type='LoadCellImage'),
+                        dict(type='Resize', scale=(16, 16)),
+                        dict(
+                            type='PackInputs',
+                            meta_keys=('path', 'img_path', 'sample_idx'),
+                        ),
+                    ],
+                ),
+                sampler=dict(type='DefaultSampler', shuffle=False),
+            ),
+            val_cfg=dict(),
+            val_evaluator=dict(type='PerClassMetric'),
+            train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=2),
+            default_hooks=dict(checkpoint=dict(type='SafeCheckpointHook')),
+            **kwargs,
+        )
+        validations = Validations()
+        runner.register_hook(validations)
+        return runner, validations.epochs
+
+    class CutBeforeValidation(Hook):
+        def before_val(self, runner):
+            raise Power
+
+    runner, epochs = build()
+    runner.register_hook(CutBeforeValidation())
+    with pytest.raises(Power):
+        runner.train()
+    assert runner.epoch == 2
+    resumed, epochs = build(resume=True)
+    resumed.train()
+    assert epochs == [2, 3]
+
+
+def test_another_global_batch_says_why_not(cells, tmp_path):
+    classifier(cells, tmp_path).train()
+    runner = classifier(cells, tmp_path, resume=True)
+    runner._train_dataloader['batch_size'] = 6
+    with pytest.raises(
+        InputError, match='batch of 9 .* run has 6 .*batch_size=9'
+    ):
+        runner.train()
+
+
+def test_another_training_part_says_why_not(cells, tmp_path):
+    classifier(cells, tmp_path).train()
+    runner = classifier(cells, tmp_path, resume=True)
+    runner._train_dataloader['sampler']['samples_per_class'] = 9
+    with pytest.raises(InputError, match='4 batches an epoch, .* has 3'):
+        runner.train()
+
+
+def test_sampler_takes_the_seed_of_the_checkpoint(cells, tmp_path):
+    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
+    classifier(cells, whole).train()
+    runner = classifier(cells, cut, default_hooks=by_iteration(3))
+    runner.register_hook(PowerCut(8))
+    with pytest.raises(Power):
+        runner.train()
+    classifier(cells, cut, resume=True, randomness=dict(seed=5)).train()
+    assert_equal(states(cut), states(whole))
