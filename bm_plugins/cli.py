@@ -12,11 +12,15 @@ import mmpretrain
 import torch
 import torch.distributed as dist
 
-from .errors import InputError
+from .errors import InputError, Preempted
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run ``main``; an InputError ends it by one line and status 2."""
+    """Run ``main``; an error or a signal ends it by one line.
+
+    The status is 2 for an InputError, and 75 for Preempted, which asks a
+    scheduler to try again.
+    """
     try:
         main()
     except InputError as error:
@@ -26,12 +30,20 @@ def run(main: Callable[[], None]) -> None:
         # A data loader's worker puts its traceback before the message.
         message = str(error).rpartition('InputError: ')[2].strip()
         print(f'error: {message}', file=sys.stderr, flush=True)
-        if dist.is_initialized():
-            # Tearing down beside waiting processes may abort or hang.
-            os._exit(2)
-        sys.exit(2)
+        _end(2)
+    except Preempted as signal:
+        if os.environ.get('RANK', '0') == '0':
+            print(signal, file=sys.stderr, flush=True)
+        _end(os.EX_TEMPFAIL)
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def _end(status: int) -> None:
+    if dist.is_initialized():
+        # Tearing down beside waiting processes may abort or hang.
+        os._exit(status)
+    sys.exit(status)
 
 
 def run_upstream(name: str) -> None:

@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend."""
+"""What ends a run in one line: a user's error, or a signal."""
 
 
 class InputError(ValueError):
@@ -8,4 +8,11 @@ class InputError(ValueError):
     fit: the command line tools print its message without a traceback and exit
     with status 2. The message names the file or key at fault, what was
     expected and what to do.
+    """
+
+
+class Preempted(Exception):
+    """The machine is wanted back; a checkpoint was saved.
+
+    The command line tools print its message and exit with status 75.
     """

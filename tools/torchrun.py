@@ -7,6 +7,7 @@ so no traceback of torchrun's own follows.
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 TOOLS = Path(__file__).resolve().parent
-USAGE_ERROR = 2  # that of bm_plugins.cli, whose message says it all
+# Those of bm_plugins.cli, whose message says it all.
+SAID = (2, os.EX_TEMPFAIL)
 
 
 def main() -> None:
@@ -42,8 +44,8 @@ def main() -> None:
         )
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        if failure.exitcode == USAGE_ERROR:
-            sys.exit(USAGE_ERROR)
+        if failure.exitcode in SAID:
+            sys.exit(failure.exitcode)
         how = (
             f'with status {failure.exitcode}'
             if failure.exitcode > 0
@@ -51,6 +53,8 @@ def main() -> None:
         )
         stop(f'process {rank} of this node ended {how}; see above.')
     except SignalException as error:
+        if error.sigval == signal.SIGTERM:
+            sys.exit(os.EX_TEMPFAIL)  # try again, with --resume
         stop(f'stopped by {error.sigval.name}.')
     except DistNetworkError as error:
         stop(f'{" ".join(where)}: {str(error).splitlines()[0]}. Set PORT.')

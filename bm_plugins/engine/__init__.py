@@ -2,6 +2,7 @@
 
 from .checkpoint_hook import SafeCheckpointHook
 from .linear_probe_loop import LinearProbeLoop
+from .preemption_hook import PreemptionHook
 from .runner import MarrowRunner
 from .swav_schedule_hook import SwAVScheduleHook
 from .train_loop import ResumableTrainLoop
@@ -9,6 +10,7 @@ from .train_loop import ResumableTrainLoop
 __all__ = [
     'LinearProbeLoop',
     'MarrowRunner',
+    'PreemptionHook',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
     'SwAVScheduleHook',

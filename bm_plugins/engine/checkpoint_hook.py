@@ -67,7 +67,7 @@ class SafeCheckpointHook(CheckpointHook):
             backend_args=self.backend_args,
             **self.args,
         )
-        old = [Path(self.out_dir, INTERRUPTED)]
+        old = [Path(runner.work_dir, INTERRUPTED)]
         while len(kept) > self.max_keep_ckpts > 0:
             outdated = self.filename_tmpl.format(kept.pop(0))
             old.append(Path(self.out_dir, outdated))

@@ -23,6 +23,7 @@ from ..errors import InputError
 from .checkpoint_keys import backbone_weights, model_weights
 from .linear_probe_loop import LinearProbeLoop, unwrap
 from .progress import check_progress, progress_of
+from .worker_signals import let_workers_outlive_sigterm
 
 
 @RUNNERS.register_module()
@@ -80,7 +81,9 @@ class MarrowRunner(Runner):
                 for key, value in dataloader.items()
                 if key != 'persistent_workers'
             }
-        return Runner.build_dataloader(dataloader, *args, **kwargs)
+        return let_workers_outlive_sigterm(
+            Runner.build_dataloader(dataloader, *args, **kwargs)
+        )
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the loop; ranks must agree on the number of batches.

@@ -12,6 +12,8 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     # each 10th epoch; the last three are kept
     checkpoint=dict(type='SafeCheckpointHook', interval=10, max_keep_ckpts=3),
+    # SIGTERM: saves, ends with status 75
+    preemption=dict(type='PreemptionHook'),
     # tells the sampler the epoch
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # --show-dir of tools/test.py

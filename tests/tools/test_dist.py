@@ -109,9 +109,17 @@ def test_kill_resume_test(start, tmp_path):
     process.communicate(timeout=60)
     assert not (tmp_path / 'epoch_8.pth').exists()
 
+    process = start(*command, '--resume', *options)
+    wait_for(tmp_path / 'epoch_4.pth', process)
+    process.terminate()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == os.EX_TEMPFAIL
+    assert out.count('stopped by SIGTERM') == 1 and 'Traceback' not in out
+    assert (tmp_path / 'interrupted.pth').is_file()
+
     out = finished(start(*command, '--resume', *options))
     first = int(re.search(r'Epoch\(train\) +\[(\d+)\]', out)[1])
-    assert first >= 2
+    assert first >= 5
     checkpoint = (tmp_path / 'last_checkpoint').read_text()
     assert checkpoint.endswith('epoch_8.pth')
     state = load(checkpoint)
