@@ -38,8 +38,12 @@ def run_ranks(tmp_path_factory):
 
     def run(function, world_size, *args):
         store = tmp_path_factory.mktemp('gloo') / 'store'
-        mp.spawn(
-            _join_and_call, (world_size, store, function, args), world_size
+        # A fork starts at once; a new process would import for seconds.
+        mp.start_processes(
+            _join_and_call,
+            (world_size, store, function, args),
+            world_size,
+            start_method='fork',
         )
 
     return run

@@ -1,12 +1,12 @@
 """When SwAV's queue starts and its prototypes thaw."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
 from ..errors import InputError
 from ..models import GlobalSwAVLoss
+from .linear_probe_loop import unwrap
 
 
 @HOOKS.register_module()
@@ -46,24 +46,21 @@ class SwAVScheduleHook(Hook):
                 f'{batch}: raise model.head.loss.queue_length to a multiple '
                 'of the batch, or set it to 0.'
             )
-        prototypes = loss.prototypes.weight
 
         def freeze(*_) -> None:
-            if runner.epoch < self.freeze_prototypes_epochs:
-                prototypes.grad = None
+            if loss.freeze_prototypes:
+                loss.prototypes.weight.grad = None
 
         runner.optim_wrapper.optimizer.register_step_pre_hook(freeze)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Switch the queue on in its first epoch."""
+        """Switch the queue and the prototypes on in their first epoch."""
         loss = self._loss(runner)
         loss.use_queue = (
             loss.queue.size(1) > 0 and runner.epoch >= self.queue_start_epoch
         )
+        loss.freeze_prototypes = runner.epoch < self.freeze_prototypes_epochs
 
     @staticmethod
     def _loss(runner: Runner) -> GlobalSwAVLoss:
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        return model.head.loss_module
+        return unwrap(runner.model).head.loss_module

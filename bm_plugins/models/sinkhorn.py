@@ -16,13 +16,17 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
     Args:
         scores (Tensor): Cosine similarities (B, K) of all samples of all
             ranks; any floating-point type.
-        epsilon (float): Weight of the entropy.
-        iterations (int): Rounds of normalising prototypes, then samples.
+        epsilon (float): Weight of the entropy, from 0.005.
+        iterations (int): Rounds of normalising prototypes, then samples; 1
+            or more.
 
     Returns:
         Tensor: Assignment (B, K), float32; each row sums to 1.
     """
-    log_q = scores.float() / epsilon
+    scores = scores.float()
+    # The first round takes any constant of a prototype out; near 0 the
+    # division by a small epsilon costs the largest shares no digits.
+    log_q = (scores - scores.amax(0)) / epsilon
     for _ in range(iterations):
         # Equal shares up to a constant, which the next line takes out.
         log_q = log_q - log_q.logsumexp(0, keepdim=True)

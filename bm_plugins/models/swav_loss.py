@@ -33,9 +33,15 @@ class GlobalSwAVLoss(SwAVLoss):
         **kwargs: ``sinkhorn_iterations``, ``epsilon``, ``temperature``,
             ``crops_for_assign``, ``num_crops``, as upstream.
 
+    Attributes:
+        use_queue (bool): Fill the queue, and use it once it is full.
+        freeze_prototypes (bool): Leave the prototypes as they are; their
+            gradient is still computed.
+
     Raises:
         InputError: ``num_prototypes`` is a list, which upstream's own loss
-            cannot train either, or the queue is shorter than a batch.
+            cannot train either; the queue's length is no number from 0, or
+            less than a batch.
     """
 
     queue: Tensor
@@ -51,6 +57,12 @@ class GlobalSwAVLoss(SwAVLoss):
             raise InputError(
                 f'num_prototypes={num_prototypes}: expected one number.'
             )
+        if not isinstance(queue_length, int) or queue_length < 0:
+            raise InputError(
+                f'queue_length={queue_length}: expected the number of '
+                'embeddings over all ranks, a multiple of the global batch, '
+                'or 0 for no queue.'
+            )
         super().__init__(feat_dim, num_prototypes=num_prototypes, **kwargs)
         # A normal draw, normalised, is uniform on the sphere.
         nn.init.normal_(self.prototypes.weight)
@@ -61,6 +73,7 @@ class GlobalSwAVLoss(SwAVLoss):
         self.register_buffer('queue_fill', torch.zeros((), dtype=torch.long))
         self._fill = 0  # queue_fill as an int, read without a GPU sync
         self.use_queue = False
+        self.freeze_prototypes = False
 
     @torch.no_grad()
     def _normalize_prototypes(self) -> None:
@@ -82,7 +95,8 @@ class GlobalSwAVLoss(SwAVLoss):
             Tensor: The loss, a scalar; its mean over the ranks is that of the
             global batch.
         """
-        self._normalize_prototypes()
+        if not self.freeze_prototypes:
+            self._normalize_prototypes()
         views = sum(self.num_crops)
         embeddings = x.detach().float().chunk(views)
         log_p = [

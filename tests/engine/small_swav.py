@@ -2,8 +2,10 @@
 
 from bm_plugins.engine import MarrowRunner
 
+NORMS = dict(BN=dict(type='BN'), GN=dict(type='GN', num_groups=2))
 
-def small_swav(cells, work_dir, **kwargs):
+
+def small_swav(cells, work_dir, norm='BN', **kwargs):
     """A runner over 36 images: 4 steps of 9 an epoch."""
     pipeline = [
         dict(type='LoadCellImage'),
@@ -27,6 +29,7 @@ def small_swav(cells, work_dir, **kwargs):
                 depth=18,
                 stem_channels=4,
                 base_channels=4,
+                norm_cfg=NORMS[norm],
             ),
             neck=dict(
                 type='SwAVNeck',

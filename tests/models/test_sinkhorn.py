@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bm_plugins.models.sinkhorn import sinkhorn
 
@@ -47,9 +49,60 @@ def test_half_precision_scores_do_not_overflow(dtype):
     np.testing.assert_allclose(q.numpy(), expected, rtol=0, atol=1e-5)
 
 
-def test_permuting_samples_permutes_the_result():
-    scores = torch.rand(30, 10, generator=torch.Generator().manual_seed(1))
-    order = torch.randperm(30, generator=torch.Generator().manual_seed(2))
-    torch.testing.assert_close(
-        sinkhorn(scores[order], 0.03, 3), sinkhorn(scores, 0.03, 3)[order]
+problems = st.tuples(
+    st.integers(0, 2**32 - 1),  # seed
+    st.integers(1, 24),  # samples
+    st.integers(1, 40),  # prototypes
+    st.sampled_from([0.005, 0.01, 0.03, 0.05, 0.5]),
+    st.integers(1, 8),  # iterations
+    st.sampled_from([torch.float32, torch.float16, torch.bfloat16]),
+)
+
+
+def draw(seed, samples, prototypes, dtype):
+    """Cosine similarities of unit vectors, a prototype far from all."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(samples, 8))
+    c = rng.normal(size=(prototypes, 8))
+    c[0] = -z.sum(0)
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    c /= np.linalg.norm(c, axis=1, keepdims=True)
+    return torch.from_numpy(z @ c.T).to(dtype)
+
+
+@settings(deadline=None)
+@given(problems)
+def test_rows_and_marginals(problem):
+    seed, samples, prototypes, epsilon, iterations, dtype = problem
+    scores = draw(seed, samples, prototypes, dtype)
+    q = sinkhorn(scores, epsilon, iterations)
+    torch.testing.assert_close(q.sum(1), torch.ones(samples))
+    assert q.min() >= 0
+    expected = reference(scores.double().numpy(), epsilon, iterations)
+    np.testing.assert_allclose(q, expected, rtol=0, atol=1e-5)
+    # Each prototype has as much as the iteration left it.
+    np.testing.assert_allclose(
+        q.double().sum(0), expected.sum(0), rtol=0, atol=1e-5 * samples
     )
+
+
+@settings(deadline=None)
+@given(problems, st.randoms(use_true_random=False))
+def test_order_does_not_matter(problem, random):
+    seed, samples, prototypes, epsilon, iterations, dtype = problem
+    scores = draw(seed, samples, prototypes, dtype)
+    rows = random.sample(range(samples), samples)
+    columns = random.sample(range(prototypes), prototypes)
+    q = sinkhorn(scores, epsilon, iterations)
+    torch.testing.assert_close(
+        sinkhorn(scores[rows][:, columns], epsilon, iterations),
+        q[rows][:, columns],
+        rtol=0,
+        atol=1e-5,
+    )
+
+
+def test_many_rounds_share_the_prototypes_equally():
+    scores = draw(0, 24, 6, torch.float32)
+    q = sinkhorn(scores, 0.5, 200)
+    torch.testing.assert_close(q.sum(0), torch.full((6,), 24 / 6))

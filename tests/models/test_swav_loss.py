@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dist import get_dist_info
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import DefaultScope
 from mmpretrain.models.losses import SwAVLoss
@@ -98,6 +99,107 @@ def test_same_on_1_2_and_4_ranks(run_ranks, tmp_path):
         for name, grad in alone['grads'].items():
             difference = (grads[name] - grad).norm()
             assert difference <= 1e-4 * grad.norm() + 1e-8, name
+
+
+CASES = dict(
+    plain=dict(per_rank=8, prototypes=40),
+    half=dict(per_rank=8, prototypes=40, dtype=torch.float16),
+    bfloat=dict(per_rank=8, prototypes=40, dtype=torch.bfloat16),
+    small_epsilon=dict(per_rank=8, prototypes=40, epsilon=0.005),
+    half_small_epsilon=dict(
+        per_rank=8, prototypes=40, epsilon=0.005, dtype=torch.float16
+    ),
+    batch_of_one=dict(per_rank=1, prototypes=40),
+    no_queue=dict(per_rank=4, prototypes=40, queue=0),
+    more_prototypes_than_samples=dict(per_rank=2, prototypes=300, queue=0),
+)
+
+
+def check_assignments(case):
+    """This rank's part against the float64 solution of the whole."""
+    rank, world_size = get_dist_info()
+    epsilon = case.get('epsilon', 0.03)
+    dtype = case.get('dtype', torch.float32)
+    length = case.get('queue', 64)
+    total = case['per_rank'] * 4
+    torch.manual_seed(0)
+    loss = GlobalSwAVLoss(
+        16,
+        queue_length=length,
+        num_prototypes=case['prototypes'],
+        epsilon=epsilon,
+    )
+    batch = unit(total, 16, seed=4)
+    # A prototype that no sample of the first rank comes near to.
+    away = -batch[0::world_size].sum(0)
+    with torch.no_grad():
+        loss.prototypes.weight[0] = away / away.norm()
+    queue = unit(length, 16, seed=5)
+    if length:
+        loss.queue[0] = queue
+        loss._fill, loss.use_queue = length, True
+    batch = batch.to(dtype)
+    q = loss.assign(0, batch[rank::world_size].float())
+    expected = reference_assignment(
+        batch.double().numpy(),
+        queue.numpy(),
+        loss.prototypes.weight.detach().numpy(),
+        epsilon,
+        3,
+    )
+    np.testing.assert_allclose(
+        q, expected[rank::world_size], rtol=0, atol=1e-5
+    )
+    # The same samples, the other way round over the ranks and in them.
+    if length:
+        loss.queue[0] = queue
+    q = loss.assign(0, batch.flip(0)[rank::world_size].float())
+    np.testing.assert_allclose(
+        q, expected[::-1][rank::world_size], rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize('world_size', [1, 2, 4])
+def test_assignment_is_that_of_all_ranks(run_ranks, case, world_size):
+    run_ranks(check_assignments, world_size, CASES[case])
+
+
+def under_autocast(dtype):
+    """The loss takes what autocast hands it, and is float32 inside."""
+    torch.manual_seed(0)
+    loss = GlobalSwAVLoss(16, num_prototypes=20, epsilon=0.03)
+    x = unit(2 * 8, 16, seed=3).to(dtype)
+    with torch.autocast('cpu', dtype):
+        return loss, x, loss(x)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_loss_under_autocast_is_close_to_float32(dtype):
+    loss, x, value = under_autocast(dtype)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, loss(x.float()), rtol=2e-2, atol=0)
+
+
+def test_frozen_prototypes_are_not_even_normalised():
+    loss = GlobalSwAVLoss(16, num_prototypes=20)
+    with torch.no_grad():
+        loss.prototypes.weight.mul_(2)
+    before = loss.prototypes.weight.detach().clone()
+    loss.freeze_prototypes = True
+    loss(unit(4, 16, seed=0))
+    torch.testing.assert_close(
+        loss.prototypes.weight.detach(), before, rtol=0, atol=0
+    )
+    loss.freeze_prototypes = False
+    loss(unit(4, 16, seed=0))
+    torch.testing.assert_close(loss.prototypes.weight.detach(), before / 2)
+
+
+@pytest.mark.parametrize('length', [-1, 12.5, None])
+def test_impossible_queue(length):
+    with pytest.raises(InputError, match=f'queue_length={length}'):
+        GlobalSwAVLoss(8, queue_length=length, num_prototypes=5)
 
 
 def test_same_loss_as_upstream_on_one_rank():
