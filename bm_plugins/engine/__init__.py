@@ -4,6 +4,7 @@ from .checkpoint_hook import SafeCheckpointHook
 from .linear_probe_loop import LinearProbeLoop
 from .preemption_hook import PreemptionHook
 from .runner import MarrowRunner
+from .swav_monitor_hook import SwAVMonitorHook
 from .swav_schedule_hook import SwAVScheduleHook
 from .train_loop import ResumableTrainLoop
 
@@ -13,5 +14,6 @@ __all__ = [
     'PreemptionHook',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
+    'SwAVMonitorHook',
     'SwAVScheduleHook',
 ]

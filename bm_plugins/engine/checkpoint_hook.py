@@ -28,6 +28,15 @@ def save_and_name(runner: Runner, folder: str, name: str, **kwargs) -> None:
         partial.write_text(os.path.join(folder, name))
 
 
+def last_good(work_dir: str) -> str:
+    """A sentence that names the checkpoint to go back to."""
+    try:
+        name = Path(work_dir, 'last_checkpoint').read_text()
+    except FileNotFoundError:
+        return 'No checkpoint was saved before.'
+    return f'The last good checkpoint is {name}.'
+
+
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook`` that outlives a kill at any moment.

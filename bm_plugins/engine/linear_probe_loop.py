@@ -7,23 +7,16 @@ import numpy as np
 import torch
 from mmengine.dist import all_gather, broadcast, is_main_process
 from mmengine.evaluator import Evaluator
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, TestLoop, autocast
 from mmpretrain.registry import LOOPS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
 from ..evaluation.linear_classifier import choose_l2, fit_softmax_regression
 from .checkpoint_keys import check_num_classes
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """The model inside DDP and test-time augmentation."""
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
+from .unwrap import unwrap
 
 
 @LOOPS.register_module()

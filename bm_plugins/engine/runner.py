@@ -20,9 +20,11 @@ from ..compat.gloo_processes import init_gloo, wrap_cpu_model
 from ..compat.quiet_logs import quiet_screen
 from ..compat.safe_loading import drop_config
 from ..errors import InputError
+from .checkpoint_hook import last_good
 from .checkpoint_keys import backbone_weights, model_weights
-from .linear_probe_loop import LinearProbeLoop, unwrap
+from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
+from .unwrap import unwrap
 from .worker_signals import let_workers_outlive_sigterm
 
 
@@ -152,7 +154,19 @@ class MarrowRunner(Runner):
         meta: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        """Save, whole or not at all, with what a resume compares."""
+        """Save, whole or not at all, with what a resume compares.
+
+        Raises:
+            InputError: A weight is not finite, or the file cannot be written.
+        """
+        for name, weight in unwrap(self.model).named_parameters():
+            if not weight.isfinite().all():
+                raise InputError(
+                    f'the weights {name} are not finite at iteration '
+                    f'{self.iter + 1}, so that {filename} is not saved. '
+                    f'{last_good(self.work_dir)} Lower the learning rate '
+                    '(optim_wrapper.optimizer.lr), or train without --amp.'
+                )
         progress = progress_of(self.train_dataloader, self.world_size)
         meta = dict(meta or {}, progress=progress)
         with atomic_write(Path(out_dir, filename)) as partial:

@@ -6,7 +6,7 @@ from mmpretrain.registry import HOOKS
 
 from ..errors import InputError
 from ..models import GlobalSwAVLoss
-from .linear_probe_loop import unwrap
+from .unwrap import unwrap
 
 
 @HOOKS.register_module()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from bm_plugins.engine import MarrowRunner
-from bm_plugins.engine.linear_probe_loop import unwrap
+from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
 
 

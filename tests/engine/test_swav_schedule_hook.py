@@ -6,7 +6,7 @@ from mmengine.dist import get_dist_info
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 
-from bm_plugins.engine.linear_probe_loop import unwrap
+from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
 from tests.engine.small_swav import small_swav
 

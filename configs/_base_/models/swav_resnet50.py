@@ -41,4 +41,6 @@ custom_hooks = [
         queue_start_epoch=15,
         freeze_prototypes_epochs=2,
     ),
+    # logs whether it learns, and says what to change if not
+    dict(type='SwAVMonitorHook'),
 ]

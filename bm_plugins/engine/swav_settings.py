@@ -1,0 +1,60 @@
+"""Whether SwAV's settings fit each other and the data."""
+
+import math
+
+import cv2
+from mmpretrain.datasets import BaseDataset
+
+from ..datasets.transforms import MultiCropViews
+from ..models import GlobalSwAVLoss
+
+
+def check_swav_settings(
+    loss: GlobalSwAVLoss, dataset: BaseDataset, batch_size: int
+) -> list[str]:
+    """Settings that seldom work.
+
+    Args:
+        loss (GlobalSwAVLoss): The loss.
+        dataset (BaseDataset): The training part.
+        batch_size (int): Images of all ranks in a step.
+
+    Returns:
+        list[str]: A sentence or two for each, with what to change.
+    """
+    prototypes, queue = loss.prototypes.out_features, loss.queue.size(1)
+    warnings = []
+    if prototypes > 2 * (batch_size + queue):
+        warnings.append(
+            f'SwAV: model.head.loss.num_prototypes={prototypes} for '
+            f'{batch_size + queue} embeddings (global batch {batch_size}, '
+            f'queue {queue}): most prototypes get none. Use at most '
+            f'{2 * (batch_size + queue)} prototypes, or a longer queue.'
+        )
+    if queue > len(dataset):
+        warnings.append(
+            f'SwAV: model.head.loss.queue_length={queue} is more than the '
+            f'{len(dataset)} images of an epoch, so that it holds embeddings '
+            'of a network long gone. Shorten it, or set it to 0.'
+        )
+    for transform in dataset.pipeline.transforms:
+        if isinstance(transform, MultiCropViews):
+            warnings += _check_views(transform, dataset)
+    return warnings
+
+
+def _check_views(views: MultiCropViews, dataset: BaseDataset) -> list[str]:
+    image = cv2.imread(dataset.get_data_info(0)['img_path'])
+    if image is None:  # LoadCellImage will say so
+        return []
+    side = min(image.shape[:2])
+    warnings = []
+    for size, scale in dict.fromkeys(views.views):
+        least = side * math.sqrt(min(scale))
+        if size > side or size > 4 * least:
+            warnings.append(
+                f'SwAV: views of {size} px are blown up from images of '
+                f'{side} px, the smallest from {least:.0f} px. Lower size, '
+                'or raise scale, in the views of MultiCropViews.'
+            )
+    return warnings
