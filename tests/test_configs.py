@@ -53,7 +53,7 @@ def test_paper_model():
 
 def test_paper_schedule():
     cfg, _ = swav()
-    (hook,) = cfg.custom_hooks
+    hook, monitor = cfg.custom_hooks
     assert hook.type == 'SwAVScheduleHook'
     assert hook.queue_start_epoch == 15
     assert hook.freeze_prototypes_epochs == 2

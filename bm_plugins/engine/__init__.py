@@ -1,6 +1,7 @@
 """The runner, its hooks and loops."""
 
 from .checkpoint_hook import SafeCheckpointHook
+from .knn_loop import KNNLoop
 from .linear_probe_loop import LinearProbeLoop
 from .preemption_hook import PreemptionHook
 from .runner import MarrowRunner
@@ -9,6 +10,7 @@ from .swav_schedule_hook import SwAVScheduleHook
 from .train_loop import ResumableTrainLoop
 
 __all__ = [
+    'KNNLoop',
     'LinearProbeLoop',
     'MarrowRunner',
     'PreemptionHook',

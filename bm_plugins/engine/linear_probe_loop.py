@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from mmengine.dist import all_gather, broadcast, is_main_process
+from mmengine.dist import broadcast, is_main_process
 from mmengine.evaluator import Evaluator
-from mmengine.runner import Runner, TestLoop, autocast
+from mmengine.runner import Runner, TestLoop
 from mmpretrain.registry import LOOPS
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -16,6 +15,7 @@ from ..atomic_write import atomic_write
 from ..errors import InputError
 from ..evaluation.linear_classifier import choose_l2, fit_softmax_regression
 from .checkpoint_keys import check_num_classes
+from .features import extract_features
 from .unwrap import unwrap
 
 
@@ -108,7 +108,9 @@ class LinearProbeLoop(TestLoop):
     def _fit_head(self) -> None:
         logger = self.runner.logger
         head = self.model.head.fc
-        features, labels = self._extract(self.train_dataloader)
+        features, labels = extract_features(
+            self.model, self.train_dataloader, self._features, self.fp16
+        )
         if is_main_process():
             logger.info(
                 f'Fitting {self.num_classes} classes on {len(labels)} '
@@ -138,37 +140,8 @@ class LinearProbeLoop(TestLoop):
         if is_main_process():
             self._save(l2)
 
-    @torch.no_grad()
-    def _extract(self, dataloader: DataLoader) -> tuple[Tensor, Tensor]:
-        """Features (N, D) float64 and labels (N,), in the data set's order.
-
-        On rank 0 those of all ranks; the others' are not used.
-        """
-        model = self.model
-        model.eval()
-        parts = []
-        for batch in dataloader:
-            batch = model.data_preprocessor(batch, training=False)
-            with autocast(enabled=self.fp16):
-                feats = model.head.pre_logits(
-                    model.extract_feat(batch['inputs'])
-                )
-            samples = batch['data_samples']
-            index = [[s.sample_idx, int(s.gt_label)] for s in samples]
-            # float64 holds any index exactly.
-            index = torch.tensor(
-                index, dtype=torch.float64, device=feats.device
-            )
-            gathered = all_gather(torch.cat([index, feats.double()], dim=1))
-            if is_main_process():
-                parts += gathered
-        if not parts:
-            return torch.empty(0), torch.empty(0)
-        table = torch.cat(parts)
-        # Ranks pad their last batch with images that were there already.
-        _, rows = np.unique(table[:, 0].cpu().numpy(), return_index=True)
-        table = table[rows]
-        return table[:, 2:], table[:, 1].long()
+    def _features(self, inputs: Tensor) -> Tensor:
+        return self.model.head.pre_logits(self.model.extract_feat(inputs))
 
     def _save(self, l2: float) -> None:
         path = Path(self.runner.work_dir, 'linear_probe.pth')

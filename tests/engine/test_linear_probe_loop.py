@@ -5,6 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from bm_plugins.engine import MarrowRunner
+from bm_plugins.engine.features import extract_features
 from bm_plugins.errors import InputError
 
 CLASSES = ('ABE', 'BLA', 'LYT')
@@ -68,8 +69,16 @@ def test_same_predictions_as_scikit_learn(cells, tmp_path):
     runner = build(cells, tmp_path)
     runner.test()
     loop = runner.test_loop
-    x, y = (t.numpy() for t in loop._extract(loop.train_dataloader))
-    test_x, test_y = (t.numpy() for t in loop._extract(loop.dataloader))
+    x, y = (
+        t.numpy()
+        for t in extract_features(
+            loop.model, loop.train_dataloader, loop._features
+        )
+    )
+    test_x, test_y = (
+        t.numpy()
+        for t in extract_features(loop.model, loop.dataloader, loop._features)
+    )
     l2 = torch.load(tmp_path / 'linear_probe.pth')['meta']['l2']
     mean, std = x.mean(0), x.std(0, ddof=1)
     std[std == 0] = 1

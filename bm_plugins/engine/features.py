@@ -1,0 +1,57 @@
+"""Features of a whole part, of all ranks, in its own order."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from mmengine.dist import all_gather, is_main_process
+from mmengine.runner import autocast
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+
+@torch.no_grad()
+def extract_features(
+    model: nn.Module,
+    dataloader: DataLoader,
+    features: Callable[[Tensor], Tensor],
+    fp16: bool = False,
+    on_all_ranks: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """One pass over a labelled part.
+
+    Args:
+        model (nn.Module): Has the ``data_preprocessor``; put in evaluation
+            mode.
+        dataloader (DataLoader): Its samples have ``sample_idx`` and
+            ``gt_label``.
+        features (Callable): From a batch of images to features (B, D).
+        fp16 (bool): Mixed precision on a GPU. Defaults to False.
+        on_all_ranks (bool): Return them on every rank, not on rank 0 alone.
+            Defaults to False.
+
+    Returns:
+        tuple[Tensor, Tensor]: Features (N, D), float64, and labels (N,), in
+        the data set's order, each sample once; empty on the other ranks.
+    """
+    model.eval()
+    keep = on_all_ranks or is_main_process()
+    parts = []
+    for batch in dataloader:
+        batch = model.data_preprocessor(batch, training=False)
+        with autocast(enabled=fp16):
+            feats = features(batch['inputs'])
+        samples = batch['data_samples']
+        index = [[s.sample_idx, int(s.gt_label)] for s in samples]
+        # float64 holds any index exactly.
+        index = torch.tensor(index, dtype=torch.float64, device=feats.device)
+        gathered = all_gather(torch.cat([index, feats.double()], dim=1))
+        if keep:
+            parts += gathered
+    if not parts:
+        return torch.empty(0), torch.empty(0)
+    table = torch.cat(parts)
+    # Ranks pad their last batch with images that were there already.
+    _, rows = np.unique(table[:, 0].cpu().numpy(), return_index=True)
+    table = table[rows]
+    return table[:, 2:], table[:, 1].long()
