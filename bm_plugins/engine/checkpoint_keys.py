@@ -26,7 +26,7 @@ def backbone_weights(
         InputError: A weight of the backbone is missing, left over or has
             another shape.
     """
-    weights = _plain_keys(checkpoint)
+    weights = plain_keys(checkpoint)
     expected = backbone.state_dict()
     found = {
         key.removeprefix('backbone.'): value
@@ -78,7 +78,7 @@ def model_weights(
         InputError: Another number of classes, or any key that is missing,
             left over or has another shape.
     """
-    weights = _plain_keys(checkpoint)
+    weights = plain_keys(checkpoint)
     expected = model.state_dict()
     check_num_classes(checkpoint, model, filename)
     wrong = [
@@ -95,6 +95,13 @@ def model_weights(
     return weights
 
 
+def is_of(checkpoint: dict, model: nn.Module) -> bool:
+    """Whether the weights in a checkpoint are of just such a model."""
+    shapes = {key: value.shape for key, value in model.state_dict().items()}
+    weights = plain_keys(checkpoint)
+    return {key: value.shape for key, value in weights.items()} == shapes
+
+
 def check_num_classes(
     checkpoint: dict, model: nn.Module, filename: str
 ) -> None:
@@ -108,7 +115,7 @@ def check_num_classes(
     Raises:
         InputError: Both have a classifier, and the numbers differ.
     """
-    saved = _plain_keys(checkpoint).get('head.fc.bias')
+    saved = plain_keys(checkpoint).get('head.fc.bias')
     wanted = model.state_dict().get('head.fc.bias')
     if saved is not None and wanted is not None and len(saved) != len(wanted):
         raise InputError(
@@ -119,7 +126,7 @@ def check_num_classes(
         )
 
 
-def _plain_keys(checkpoint: dict) -> dict[str, Tensor]:
+def plain_keys(checkpoint: dict) -> dict[str, Tensor]:
     """Weights without the prefix that DDP may have left."""
     weights = checkpoint.get('state_dict', checkpoint)
     return {re.sub(r'^module\.', '', k): v for k, v in weights.items()}

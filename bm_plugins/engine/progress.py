@@ -39,7 +39,7 @@ def check_progress(
         InputError: Another global batch or number of batches an epoch.
     """
     anew = (
-        f'or start anew from its backbone: --cfg-options load_from={filename}'
+        f'or start anew from its weights: --cfg-options load_from={filename}'
         ', without --resume.'
     )
     before, after = (p['world_size'] * p['batch_size'] for p in (saved, now))

@@ -21,7 +21,7 @@ from ..compat.quiet_logs import quiet_screen
 from ..compat.safe_loading import drop_config
 from ..errors import InputError
 from .checkpoint_hook import last_good
-from .checkpoint_keys import backbone_weights, model_weights
+from .checkpoint_keys import backbone_weights, is_of, model_weights
 from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
 from .unwrap import unwrap
@@ -186,8 +186,9 @@ class MarrowRunner(Runner):
     ) -> dict:
         """Load weights that fit: the backbone's, or all of them.
 
-        Training from ``load_from`` and fitting a linear probe take the
-        backbone alone; resuming and testing take every weight. Always strict.
+        Fitting a linear probe takes the backbone alone, and so does training
+        from the ``load_from`` of another model; all else takes every weight.
+        Always strict.
 
         Raises:
             InputError: A wanted key is missing, left over or of another shape.
@@ -202,18 +203,22 @@ class MarrowRunner(Runner):
         model = unwrap(self.model)
         if isinstance(self._test_loop, LinearProbeLoop):
             self._test_loop.check_head(checkpoint, filename)
-        if self._wants_backbone_only():
+        if self._takes_backbone(checkpoint):
             weights = backbone_weights(checkpoint, model.backbone, filename)
             model.backbone.load_state_dict(weights)
+            what = 'the backbone'
         else:
             model.load_state_dict(model_weights(checkpoint, model, filename))
+            what = 'all weights'
         self._has_loaded = True
-        self.logger.info(f'Loaded checkpoint {filename}')
+        self.logger.info(f'Loaded {what} of checkpoint {filename}')
         return checkpoint
 
-    def _wants_backbone_only(self) -> bool:
+    def _takes_backbone(self, checkpoint: dict) -> bool:
+        """Whether the rest of the model is not to be loaded."""
         if self._resume:
             return False
         if isinstance(self._test_loop, LinearProbeLoop):
             return self._test_loop.fit
-        return isinstance(self._train_loop, BaseLoop)
+        training = isinstance(self._train_loop, BaseLoop)
+        return training and not is_of(checkpoint, unwrap(self.model))

@@ -10,9 +10,9 @@ from mmpretrain.registry import HOOKS
 
 from ..errors import InputError
 from .checkpoint_hook import last_good
+from .swav_loss_of import swav_loss_of
 from .swav_settings import check_swav_settings
 from .swav_window import SwAVHealth, SwAVWindow
-from .unwrap import unwrap
 
 LOGGED = ('ln_k_share', 'spread', 'usage_entropy', 'dead_prototypes')
 ADVICE = 'docs/small_data.md says what helped on 1,166 images'
@@ -54,7 +54,7 @@ class SwAVMonitorHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check the settings; start the window."""
-        self._loss = unwrap(runner.model).head.loss_module
+        self._loss = swav_loss_of(runner.model)
         self._window = SwAVWindow(self._loss)
         self._shares: list[float] = []
         self._epochs = dict.fromkeys(('stuck', 'spread', 'dead'), 0)

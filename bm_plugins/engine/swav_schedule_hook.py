@@ -5,8 +5,7 @@ from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
 from ..errors import InputError
-from ..models import GlobalSwAVLoss
-from .unwrap import unwrap
+from .swav_loss_of import swav_loss_of
 
 
 @HOOKS.register_module()
@@ -36,7 +35,7 @@ class SwAVScheduleHook(Hook):
         Raises:
             InputError: The queue is shorter than a global batch.
         """
-        loss = self._loss(runner)
+        loss = swav_loss_of(runner.model)
         length = loss.queue.size(1)
         sampler = runner.train_dataloader.batch_sampler
         batch = sampler.batch_size * runner.world_size
@@ -46,6 +45,8 @@ class SwAVScheduleHook(Hook):
                 f'{batch}: raise model.head.loss.queue_length to a multiple '
                 'of the batch, or set it to 0.'
             )
+        if runner.iter == 0:  # those of an earlier run are of another network
+            loss.reset_queue()
 
         def freeze(*_) -> None:
             if loss.freeze_prototypes:
@@ -55,12 +56,8 @@ class SwAVScheduleHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Switch the queue and the prototypes on in their first epoch."""
-        loss = self._loss(runner)
+        loss = swav_loss_of(runner.model)
         loss.use_queue = (
             loss.queue.size(1) > 0 and runner.epoch >= self.queue_start_epoch
         )
         loss.freeze_prototypes = runner.epoch < self.freeze_prototypes_epochs
-
-    @staticmethod
-    def _loss(runner: Runner) -> GlobalSwAVLoss:
-        return unwrap(runner.model).head.loss_module

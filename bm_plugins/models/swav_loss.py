@@ -75,6 +75,12 @@ class GlobalSwAVLoss(SwAVLoss):
         self.use_queue = False
         self.freeze_prototypes = False
 
+    def reset_queue(self) -> None:
+        """Forget the queue's embeddings."""
+        self._fill = 0
+        self.queue_fill.zero_()
+        self.queue.zero_()
+
     @torch.no_grad()
     def _normalize_prototypes(self) -> None:
         weight = self.prototypes.weight

@@ -5,6 +5,37 @@ from bm_plugins.engine import MarrowRunner
 NORMS = dict(BN=dict(type='BN'), GN=dict(type='GN', num_groups=2))
 
 
+def small_model(norm='BN'):
+    return dict(
+        type='SwAV',
+        data_preprocessor=dict(
+            type='SelfSupDataPreprocessor', mean=[127.5] * 3, std=[60] * 3
+        ),
+        backbone=dict(
+            type='ResNet_CIFAR',
+            depth=18,
+            stem_channels=4,
+            base_channels=4,
+            norm_cfg=NORMS[norm],
+        ),
+        neck=dict(
+            type='SwAVNeck',
+            in_channels=32,
+            hid_channels=0,
+            out_channels=8,
+        ),
+        head=dict(
+            type='SwAVHead',
+            loss=dict(
+                type='GlobalSwAVLoss',
+                feat_dim=8,
+                num_prototypes=6,
+                queue_length=18,
+            ),
+        ),
+    )
+
+
 def small_swav(cells, work_dir, norm='BN', **kwargs):
     """A runner over 36 images: 4 steps of 9 an epoch."""
     pipeline = [
@@ -19,34 +50,7 @@ def small_swav(cells, work_dir, norm='BN', **kwargs):
         dict(type='PackInputs'),
     ]
     settings = dict(
-        model=dict(
-            type='SwAV',
-            data_preprocessor=dict(
-                type='SelfSupDataPreprocessor', mean=[127.5] * 3, std=[60] * 3
-            ),
-            backbone=dict(
-                type='ResNet_CIFAR',
-                depth=18,
-                stem_channels=4,
-                base_channels=4,
-                norm_cfg=NORMS[norm],
-            ),
-            neck=dict(
-                type='SwAVNeck',
-                in_channels=32,
-                hid_channels=0,
-                out_channels=8,
-            ),
-            head=dict(
-                type='SwAVHead',
-                loss=dict(
-                    type='GlobalSwAVLoss',
-                    feat_dim=8,
-                    num_prototypes=6,
-                    queue_length=18,
-                ),
-            ),
-        ),
+        model=small_model(norm),
         work_dir=str(work_dir),
         train_dataloader=dict(
             batch_size=9,

@@ -1,0 +1,31 @@
+"""Where a SwAV model keeps its loss."""
+
+from torch import nn
+
+from ..errors import InputError
+from ..models import GlobalSwAVLoss
+from .unwrap import unwrap
+
+
+def swav_loss_of(model: nn.Module) -> GlobalSwAVLoss:
+    """The loss of mmpretrain's SwAV or mmselfsup's, DDP or not.
+
+    Args:
+        model (nn.Module): The model.
+
+    Returns:
+        GlobalSwAVLoss: Its loss.
+
+    Raises:
+        InputError: The model has another one.
+    """
+    head = getattr(unwrap(model), 'head', None)
+    # mmpretrain's head has a method ``loss``, mmselfsup's the module itself.
+    loss = getattr(head, 'loss_module', getattr(head, 'loss', None))
+    if not isinstance(loss, GlobalSwAVLoss):
+        raise InputError(
+            'SwAVScheduleHook and SwAVMonitorHook work with SwAV and '
+            "model.head.loss=dict(type='GlobalSwAVLoss', ...); this model has "
+            f'{type(loss).__name__}. Take them out of custom_hooks.'
+        )
+    return loss

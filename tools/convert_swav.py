@@ -1,0 +1,56 @@
+"""Convert a SwAV checkpoint between mmpretrain and mmselfsup.
+
+The weights only, prototypes included; every one must find its place.
+  python tools/convert_swav.py configs/swav_bm.py FROM_MMSELFSUP.pth OUT.pth
+  python tools/convert_swav.py configs/swav_mmselfsup_bm.py FROM.pth OUT.pth
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmpretrain.registry import MODELS  # noqa: E402
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.atomic_write import atomic_write  # noqa: E402
+from bm_plugins.compat.safe_loading import load  # noqa: E402
+from bm_plugins.engine.swav_conversion import convert_swav  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
+
+
+def main() -> None:
+    """Read the arguments and convert."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='of the SwAV that is to load it')
+    parser.add_argument('checkpoint', help='of the other SwAV')
+    parser.add_argument('output', help='file to write')
+    args = parser.parse_args()
+    if not Path(args.config).is_file():
+        raise InputError(
+            f'config {args.config} does not exist; see the configs folder.'
+        )
+    if Path(args.output).exists():
+        raise InputError(f'{args.output} exists; choose another name.')
+    checkpoint = load(args.checkpoint)
+    cfg = Config.fromfile(args.config)
+    init_default_scope('mmpretrain')
+    model = MODELS.build(cfg.model)
+    weights = convert_swav(checkpoint, model, args.checkpoint)
+    meta = dict(converted_from=Path(args.checkpoint).name)
+    if 'dataset_meta' in checkpoint.get('meta', {}):
+        meta['dataset_meta'] = checkpoint['meta']['dataset_meta']
+    with atomic_write(args.output) as partial, open(partial, 'wb') as stream:
+        torch.save(dict(meta=meta, state_dict=weights), stream)
+    print(f'Wrote {len(weights)} weights to {args.output}')
+
+
+if __name__ == '__main__':
+    cli.run(main)
