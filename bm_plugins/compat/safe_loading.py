@@ -80,8 +80,8 @@ def load(filename: str, map_location: Any = None) -> dict:
         map_location (str or callable, optional): As for ``torch.load``.
 
     Returns:
-        dict: The checkpoint, without the config text that
-        ``Runner.resume`` would execute.
+        dict: The checkpoint, without the config texts that mmengine would
+        execute.
 
     Raises:
         InputError: The file is missing, is no checkpoint, or holds objects
@@ -113,9 +113,19 @@ def load(filename: str, map_location: Any = None) -> dict:
 
 
 def drop_config(checkpoint: dict) -> None:
-    """Take out the config text, which ``Runner.resume`` would execute."""
-    if isinstance(checkpoint.get('meta'), dict):
-        checkpoint['meta'].pop('config', None)
+    """Take out the config texts, which mmengine would execute.
+
+    ``Runner.resume`` runs ``meta['config']`` as Python; its inferencer runs
+    ``message_hub['runtime_info']['cfg']`` or else ``meta['cfg']``.
+    """
+    meta, hub = checkpoint.get('meta'), checkpoint.get('message_hub')
+    if isinstance(meta, dict):
+        meta.pop('config', None)
+        meta.pop('cfg', None)
+    if isinstance(hub, dict):
+        for part in ('runtime_info', 'resumed_keys'):
+            if isinstance(hub.get(part), dict):
+                hub[part].pop('cfg', None)
 
 
 def _reason(error: Exception) -> str:

@@ -1,21 +1,29 @@
 import os
 import pickle
+import runpy
 import subprocess
 import sys
+import time
 import zipfile
+from collections import OrderedDict
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
+from mmengine.infer import BaseInferencer
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import CheckpointLoader
+from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner.checkpoint import load_from_local
 
 from bm_plugins.compat import safe_loading
 from bm_plugins.errors import InputError
+from tests.engine.small_swav import small_model, small_swav
 
 
 class Payload:
@@ -48,32 +56,160 @@ def test_training_state_of_mmengine_loads(tmp_path):
     assert loaded['message_hub']['runtime_info']['n'] == 3
 
 
-@pytest.mark.parametrize('where', ['state_dict', 'meta', 'optimizer'])
-@pytest.mark.parametrize('function', [os.system, eval, exec])
-def test_code_is_refused_and_not_run(tmp_path, where, function, monkeypatch):
+def shell(mark):
+    return Payload(os.system, f'touch {mark}')
+
+
+def python(mark):
+    return f'open({str(mark)!r}, "w")'
+
+
+def script(mark):
+    file = mark.with_suffix('.py')
+    file.write_text(python(mark))
+    return str(file)
+
+
+class Key(str):
+    """Text whose unpickling calls something."""
+
+    def __reduce__(self):
+        return os.system, (str(self),)
+
+
+# What runs on a plain load, by where it sits and what it calls.
+EXECUTED = dict(
+    system=lambda mark: shell(mark),
+    system_in_state_dict=lambda mark: dict(state_dict=dict(w=shell(mark))),
+    system_in_meta=lambda mark: dict(state_dict={}, meta=dict(a=shell(mark))),
+    system_in_optimizer_state=lambda mark: dict(
+        state_dict={},
+        optimizer=dict(state={0: dict(momentum=shell(mark))}, param_groups=[]),
+    ),
+    system_in_scheduler=lambda mark: dict(
+        state_dict={}, param_schedulers=[dict(last_step=shell(mark))]
+    ),
+    system_in_averages=lambda mark: dict(
+        state_dict={}, ema_state_dict=dict(steps=shell(mark))
+    ),
+    system_in_log=lambda mark: dict(
+        state_dict={}, message_hub=dict(log_scalars=dict(loss=shell(mark)))
+    ),
+    system_deep_down=lambda mark: dict(a=[dict(b=({1: [shell(mark)]},))]),
+    system_as_key=lambda mark: {Key(f'touch {mark}'): 1},
+    system_in_ordered_dict=lambda mark: OrderedDict(state_dict=shell(mark)),
+    system_in_object_array=lambda mark: np.array([shell(mark)], dtype=object),
+    system_in_history=lambda mark: [
+        Payload(HistoryBuffer, Payload(os.system, f'touch {mark}'))
+    ],
+    popen=lambda mark: Payload(subprocess.Popen, ['touch', str(mark)]),
+    eval=lambda mark: Payload(eval, python(mark)),
+    exec=lambda mark: Payload(exec, python(mark)),
+    open=lambda mark: Payload(open, str(mark), 'w'),
+    partial=lambda mark: Payload(partial(os.system, f'touch {mark}')),
+    script=lambda mark: Payload(runpy.run_path, script(mark)),
+    nested_pickle=lambda mark: Payload(
+        pickle.loads, pickle.dumps(Payload(os.system, f'touch {mark}'))
+    ),
+    config=lambda mark: Payload(Config.fromstring, python(mark), '.py'),
+)
+# What mmengine runs after the load.
+CONFIG_TEXTS = dict(
+    resumed=lambda text: dict(meta=dict(config=text)),
+    inferred=lambda text: dict(meta=dict(cfg=text)),
+    inferred_from_the_hub=lambda text: dict(
+        meta={}, message_hub=dict(runtime_info=dict(cfg=text))
+    ),
+)
+
+
+@pytest.mark.parametrize('legacy', [False, True])
+@pytest.mark.parametrize('content', EXECUTED)
+def test_code_is_refused_and_not_run(tmp_path, content, legacy, monkeypatch):
     mark = tmp_path / 'executed'
-    code = f'touch {mark}'
-    if function is not os.system:
-        code = f'open({str(mark)!r}, "w")'
     file = tmp_path / 'crafted.pth'
-    torch.save({'state_dict': {}, where: [Payload(function, code)]}, file)
-    with pytest.raises(InputError, match='crafted.pth'):
+    torch.save(
+        EXECUTED[content](mark),
+        file,
+        _use_new_zipfile_serialization=not legacy,
+    )
+    with pytest.raises(InputError, match='crafted.pth cannot be loaded'):
         safe_loading.load(str(file))
     assert not mark.exists()
     # The crafted file does run its code where loading is not safe.
     monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD')
-    torch.load(file, weights_only=False)
-    assert mark.exists()
+    with suppress(Exception):
+        torch.load(file, weights_only=False)
+    end = time.monotonic() + 5
+    while not mark.exists():  # Popen does not wait
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
-def test_config_text_is_not_executed(tmp_path):
+@pytest.mark.parametrize('place', CONFIG_TEXTS)
+def test_config_text_is_not_executed(tmp_path, place, monkeypatch):
     mark = tmp_path / 'executed'
-    text = f'open({str(mark)!r}, "w")\n'
     file = tmp_path / 'crafted.pth'
-    torch.save(dict(meta=dict(config=text, epoch=1), state_dict={}), file)
-    assert safe_loading.load(str(file))['meta'] == dict(epoch=1)
-    Config.fromstring(text, file_format='.py')
-    assert mark.exists()
+    text = python(mark)
+    torch.save(dict(CONFIG_TEXTS[place](text), state_dict={}), file)
+    safe = safe_loading.load(str(file))
+    assert text not in str(safe)
+
+    class Inferencer(BaseInferencer):
+        def _init_pipeline(self, cfg):
+            """Needed by the base class."""
+
+        preprocess = postprocess = visualize = _init_pipeline
+
+    def infer():
+        return Inferencer._init_model(
+            SimpleNamespace(), ConfigDict(), str(file)
+        )
+
+    with pytest.raises(ValueError, match='Cannot find the config'):
+        infer()
+    assert not mark.exists()
+    # It is executed where the loader is mmengine's own.
+    own = CheckpointLoader._schemes['']
+    monkeypatch.setitem(CheckpointLoader._schemes, '', load_from_local)
+    if place == 'resumed':
+        Config.fromstring(text, file_format='.py')
+    else:
+        with suppress(AttributeError):
+            infer()
+    assert own is safe_loading.load and mark.exists()
+
+
+@pytest.mark.parametrize('framework', ['mmpretrain', 'mmselfsup'])
+def test_checkpoints_of_upstream_load(cells, tmp_path, framework):
+    """Written by mmengine's Runner, and read with all that is in them."""
+    model = small_model()
+    model['head']['loss'] = dict(
+        type='SwAVLoss', feat_dim=8, num_prototypes=6, num_crops=[2]
+    )
+    if framework == 'mmselfsup':
+        import mmselfsup.models  # noqa: F401
+
+        model['type'] = 'mmselfsup.SwAV'
+        for part in ('data_preprocessor', 'backbone'):
+            model[part]['type'] = 'mmpretrain.' + model[part]['type']
+        for part in (model['neck'], model['head'], model['head']['loss']):
+            part['type'] = 'mmselfsup.' + part['type']
+    runner = small_swav(
+        cells,
+        tmp_path,
+        runner=Runner,
+        model=model,
+        custom_hooks=[],
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook')),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+    )
+    runner.train()
+    state = safe_loading.load(str(tmp_path / 'epoch_1.pth'))
+    assert state['meta']['epoch'] == 1 and state['optimizer']['state']
+    assert state['message_hub']['log_scalars']['train/loss'].mean() > 0
+    for key, value in runner.model.state_dict().items():
+        torch.testing.assert_close(state['state_dict'][key], value)
 
 
 def test_mmengine_loads_local_files_by_it(tmp_path):

@@ -36,7 +36,7 @@ def small_model(norm='BN'):
     )
 
 
-def small_swav(cells, work_dir, norm='BN', **kwargs):
+def small_swav(cells, work_dir, norm='BN', runner=MarrowRunner, **kwargs):
     """A runner over 36 images: 4 steps of 9 an epoch."""
     pipeline = [
         dict(type='LoadCellImage'),
@@ -82,4 +82,4 @@ def small_swav(cells, work_dir, norm='BN', **kwargs):
         randomness=dict(seed=0),
         experiment_name=work_dir.name,
     )
-    return MarrowRunner(**(settings | kwargs))
+    return runner(**(settings | kwargs))
