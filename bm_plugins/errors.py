@@ -11,6 +11,10 @@ class InputError(ValueError):
     """
 
 
+class UnreadableImage(InputError):
+    """An image file is missing or cannot be decoded."""
+
+
 class Preempted(Exception):
     """The machine is wanted back; a checkpoint was saved.
 

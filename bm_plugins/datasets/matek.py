@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import torch
 from mmengine.logging import print_log
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from ..errors import InputError
+from ..errors import InputError, UnreadableImage
 from .draw import DrawIndex, seed_generators
 from .layout import find_image_folder, labels_of
 from .manifest import read_manifest, read_stamp
@@ -52,15 +53,23 @@ class Matek(BaseDataset):
             to None (or ``'none'``): the manifest's own split.
         with_label (bool): Load labels. Without, the manifest needs no column
             ``label``, and one that is there stays unread. Defaults to True.
+        on_unreadable (str): What a training image does that turns out to be
+            unreadable: ``'stop'`` ends the run and names it; ``'skip'`` gives
+            its place in the batch to the next readable image of the part,
+            and counts it in ``unreadable``. Defaults to ``'stop'``.
         data_prefix (str, optional): Image folder, relative to ``data_root``.
             Defaults to None: found by name.
         metainfo (dict, optional): ``classes`` (codes, in label order) and
             perhaps ``full_names`` of another class set.
         **kwargs: As for :class:`mmpretrain.datasets.BaseDataset`.
 
+    Attributes:
+        unreadable (Tensor): How often each image (N,) was skipped, in memory
+            that the workers share.
+
     Raises:
         InputError: A folder, the manifest, a file it names, or a code in it
-            is missing or unknown.
+            is missing or unknown; an image cannot be read.
 
     Examples:
         >>> from bm_plugins.datasets import Matek
@@ -78,6 +87,7 @@ class Matek(BaseDataset):
         split: str | Sequence[str] = 'train',
         fold: int | str | None = None,
         with_label: bool = True,
+        on_unreadable: str = 'stop',
         data_prefix: str | None = None,
         metainfo: dict | None = None,
         max_refetch: int = 0,
@@ -95,6 +105,16 @@ class Matek(BaseDataset):
         self.split = (split,) if isinstance(split, str) else tuple(split)
         self.fold = self._parse_fold(fold)
         self.with_label = with_label
+        self.on_unreadable = on_unreadable
+        if on_unreadable not in ('stop', 'skip'):
+            raise InputError(
+                f"on_unreadable={on_unreadable!r}: expected 'stop' or 'skip'."
+            )
+        if on_unreadable == 'skip' and 'test' in self.split:
+            raise InputError(
+                "on_unreadable='skip' is for training: a test image that "
+                'cannot be read must not be left out of the figures.'
+            )
         super().__init__(
             ann_file=ann_file,
             metainfo=metainfo,
@@ -245,9 +265,27 @@ class Matek(BaseDataset):
             info['draw'] = idx.draw
         return info
 
+    def full_init(self) -> None:
+        """As upstream's."""
+        if not self._fully_initialized:
+            super().full_init()
+            counts = torch.zeros(len(self), dtype=torch.int32)
+            self.unreadable = counts.share_memory_()
+
     def prepare_data(self, idx: int) -> dict:
         """As upstream's; a :class:`DrawIndex` decides the random draws."""
-        if isinstance(idx, DrawIndex):
-            # For transforms of others, which draw from global generators.
-            seed_generators(*idx.draw)
-        return super().prepare_data(idx)
+        for step in range(len(self)):
+            index = (int(idx) + step) % len(self)
+            if isinstance(idx, DrawIndex):
+                # For transforms of others, which use global generators.
+                seed_generators(*idx.draw)
+                index = DrawIndex(index, idx.draw)
+            try:
+                return super().prepare_data(index)
+            except UnreadableImage:
+                if self.on_unreadable == 'stop':
+                    raise
+                self.unreadable[index] += 1
+        raise InputError(
+            f'{self.img_prefix}: none of the {len(self)} images can be read.'
+        )

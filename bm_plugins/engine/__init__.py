@@ -8,6 +8,7 @@ from .runner import MarrowRunner
 from .swav_monitor_hook import SwAVMonitorHook
 from .swav_schedule_hook import SwAVScheduleHook
 from .train_loop import ResumableTrainLoop
+from .unreadable_hook import UnreadableHook
 
 __all__ = [
     'KNNLoop',
@@ -18,4 +19,5 @@ __all__ = [
     'SafeCheckpointHook',
     'SwAVMonitorHook',
     'SwAVScheduleHook',
+    'UnreadableHook',
 ]

@@ -14,6 +14,8 @@ default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook', interval=10, max_keep_ckpts=3),
     # SIGTERM: saves, ends with status 75
     preemption=dict(type='PreemptionHook'),
+    # names what on_unreadable='skip' of a data set skipped
+    unreadable=dict(type='UnreadableHook'),
     # tells the sampler the epoch
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # --show-dir of tools/test.py

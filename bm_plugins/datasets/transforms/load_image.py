@@ -4,7 +4,7 @@ import cv2
 from mmcv.transforms import LoadImageFromFile
 from mmpretrain.registry import TRANSFORMS
 
-from ...errors import InputError
+from ...errors import UnreadableImage
 
 
 @TRANSFORMS.register_module()
@@ -15,7 +15,7 @@ class LoadCellImage(LoadImageFromFile):
     ``img_shape``, ``ori_shape``.
 
     Raises:
-        InputError: The file is missing or cannot be decoded.
+        UnreadableImage: The file is missing or cannot be decoded.
     """
 
     def transform(self, results: dict) -> dict:
@@ -23,7 +23,7 @@ class LoadCellImage(LoadImageFromFile):
         try:
             return super().transform(results)
         except (OSError, AssertionError, ValueError, cv2.error) as error:
-            raise InputError(
+            raise UnreadableImage(
                 f'cannot read image {results["img_path"]} '
                 f'({type(error).__name__}). Restore the file, or leave it out '
                 'by writing the manifest anew: tools/prepare_matek.py.'

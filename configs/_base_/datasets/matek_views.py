@@ -36,6 +36,8 @@ train_dataloader = dict(
         # all that is not test; no label is read
         split=('train', 'val'),
         with_label=False,
+        # 'skip' takes the next image for one that cannot be read, and counts
+        on_unreadable='stop',
         pipeline=train_pipeline,
     ),
     sampler=dict(type='DefaultSampler', shuffle=True),

@@ -1,0 +1,51 @@
+"""What became of images that could not be read."""
+
+import csv
+from pathlib import Path
+
+from mmengine.dist import all_reduce, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmpretrain.registry import HOOKS
+
+from ..atomic_write import atomic_write
+
+
+@HOOKS.register_module()
+class UnreadableHook(Hook):
+    """Name and count the images that ``on_unreadable='skip'`` skipped.
+
+    After each epoch, of all ranks, since the start of the process: a warning
+    in the log, and ``unreadable.csv`` (``path,skipped``) in the work folder.
+    """
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Report, if there is anything new."""
+        dataset = runner.train_dataloader.dataset
+        if getattr(dataset, 'on_unreadable', 'stop') != 'skip':
+            return
+        counts = dataset.unreadable.clone()
+        all_reduce(counts)
+        total = int(counts.sum())
+        if not is_main_process() or total == getattr(self, 'said', 0):
+            return
+        self.said = total
+        rows = [
+            (dataset.get_data_info(index)['path'], int(counts[index]))
+            for index in counts.nonzero().flatten().tolist()
+        ]
+        file = Path(runner.work_dir, 'unreadable.csv')
+        with (
+            atomic_write(file) as partial,
+            open(partial, 'w', newline='') as stream,
+        ):
+            writer = csv.writer(stream, lineterminator='\n')
+            writer.writerow(['path', 'skipped'])
+            writer.writerows(rows)
+        named = ', '.join(path for path, _ in rows[:3])
+        more = f' and {len(rows) - 3} more' if len(rows) > 3 else ''
+        runner.logger.warning(
+            f'{len(rows)} image(s) cannot be read: {named}{more}. Skipped '
+            f'{total} times so far, the next image in the place of each; '
+            f'listed in {file}.'
+        )
