@@ -24,7 +24,7 @@ demo: install
 	$(BIN)/python tools/demo.py $(if $(DATA),--data "$(DATA)")
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

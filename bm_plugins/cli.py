@@ -28,7 +28,8 @@ def run(main: Callable[[], None]) -> None:
             # Rank 0 mostly finds the same; the launcher then ends this one.
             time.sleep(5)
         # A data loader's worker puts its traceback before the message.
-        message = str(error).rpartition('InputError: ')[2].strip()
+        name = type(error).__name__
+        message = str(error).rpartition(f'{name}: ')[2].strip()
         print(f'error: {message}', file=sys.stderr, flush=True)
         _end(2)
     except Preempted as signal:

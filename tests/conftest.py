@@ -1,6 +1,7 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
 import os
+import runpy
 import sys
 import traceback
 
@@ -12,7 +13,6 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from mmengine.logging import MMLogger
 
-from bm_plugins import cli
 from bm_plugins.datasets.prepare import prepare
 
 torch.set_num_threads(1)
@@ -88,9 +88,9 @@ def tool(tmp_path):
             sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w')
             MMLogger._instance_dict.clear()  # those of earlier tests
             sys.argv = [f'tools/{name}.py', *map(str, args)]
-            status = 0
+            status = None
             try:
-                cli.run_upstream(name)
+                runpy.run_path(f'tools/{name}.py', run_name='__main__')
             except SystemExit as end:
                 status = end.code
             except BaseException:
@@ -98,7 +98,7 @@ def tool(tmp_path):
                 status = 1
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(status)
+            os._exit(status or 0)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         texts = [file.read_text() for file in files]
         for file in files:

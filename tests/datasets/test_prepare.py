@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -164,20 +162,14 @@ def test_bad_settings_are_found_before_decoding(tmp_path, settings, message):
     assert not list(tmp_path.glob('*.csv'))
 
 
-def command(*args):
-    return subprocess.run(
-        [sys.executable, 'tools/prepare_matek.py', *map(str, args)],
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_command_with_own_classes(tmp_path):
+def test_command_with_own_classes(tmp_path, tool):
     names = [f'{code}/{i}.png' for code in ('cat', 'dog') for i in range(5)]
     collect(tmp_path, names)
-    done = command(tmp_path, '--classes', 'cat', 'dog', '--folds', 2)
-    assert done.returncode == 0, done.stderr
-    assert 'Wrote' in done.stdout and 'Decoding' in done.stdout
+    status, out, error = tool(
+        'prepare_matek', tmp_path, '--classes', 'cat', 'dog', '--folds', 2
+    )
+    assert status == 0, error
+    assert 'Wrote' in out and 'Decoding' in out
     stamp = json.loads((tmp_path / 'split.stamp.json').read_text())
     assert stamp['counts'] == dict(cat=5, dog=5)
 
@@ -191,12 +183,14 @@ def test_command_with_own_classes(tmp_path):
         (['BLA/LYT_00001.jpg'], 'the folder says BLA, the file name LYT'),
     ],
 )
-def test_command_says_what_is_wrong_in_one_line(tmp_path, names, message):
+def test_command_says_what_is_wrong_in_one_line(
+    tmp_path, tool, names, message
+):
     root = tmp_path / 'data'
     if names:
         collect(root, names)
-    done = command(root)
-    assert done.returncode == 2
-    assert done.stderr.startswith('error: ') and message in done.stderr
-    assert 'Traceback' not in done.stderr and done.stderr.count('\n') == 1
-    assert CLASSES[0] in done.stderr or 'XYZ' not in done.stderr
+    status, _, error = tool('prepare_matek', root)
+    assert status == 2
+    assert error.startswith('error: ') and message in error
+    assert 'Traceback' not in error and error.count('\n') == 1
+    assert CLASSES[0] in error or 'XYZ' not in error

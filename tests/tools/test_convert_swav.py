@@ -1,5 +1,4 @@
-import subprocess
-import sys
+from functools import partial
 
 import torch
 from mmengine.config import Config
@@ -10,23 +9,19 @@ import bm_plugins  # noqa: F401
 from bm_plugins.compat.safe_loading import load
 
 
-def convert(*args):
-    command = [sys.executable, 'tools/convert_swav.py', *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-def test_there_and_back(tmp_path):
+def test_there_and_back(tmp_path, tool):
+    convert = partial(tool, 'convert_swav')
     cfg = Config.fromfile('configs/swav_bm.py')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         weights = MODELS.build(cfg.model).state_dict()
     ours, theirs, again = (tmp_path / f'{n}.pth' for n in range(3))
     torch.save(dict(meta=dict(epoch=3), state_dict=weights), ours)
-    result = convert('configs/swav_mmselfsup_bm.py', ours, theirs)
-    assert result.returncode == 0, result.stderr
-    assert f'Wrote {len(weights)} weights' in result.stdout
+    status, out, error = convert('configs/swav_mmselfsup_bm.py', ours, theirs)
+    assert status == 0, error
+    assert f'Wrote {len(weights)} weights' in out
     assert 'head.loss.prototypes.weight' in load(str(theirs))['state_dict']
-    result = convert('configs/swav_bm.py', theirs, again)
-    assert result.returncode == 0, result.stderr
+    status, out, error = convert('configs/swav_bm.py', theirs, again)
+    assert status == 0, error
     state = load(str(again))
     assert state['meta'] == dict(converted_from='1.pth')
     assert state['state_dict'].keys() == weights.keys()
@@ -35,6 +30,6 @@ def test_there_and_back(tmp_path):
             state['state_dict'][key], value, rtol=0, atol=0
         )
     # A file that is there is not replaced.
-    result = convert('configs/swav_bm.py', theirs, again)
-    assert result.returncode == 2
-    assert result.stderr.startswith(f'error: {again} exists')
+    status, out, error = convert('configs/swav_bm.py', theirs, again)
+    assert status == 2
+    assert error.startswith(f'error: {again} exists')

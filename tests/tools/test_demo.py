@@ -33,15 +33,15 @@ def test_own_cells_from_folder_to_table(tmp_path):
     assert (work_dir / 'linear_pretrained/linear_probe.pth').is_file()
 
 
-def test_data_that_is_not_there(tmp_path):
-    done = demo('--data', tmp_path / 'no')
-    assert done.returncode == 2
-    assert done.stderr.strip().endswith('is no folder.')
+def test_data_that_is_not_there(tmp_path, tool):
+    status, _, error = tool('demo', '--data', tmp_path / 'no')
+    assert status == 2
+    assert error.strip().endswith('is no folder.')
 
 
-def test_other_classes_are_refused_before_training(tmp_path):
+def test_other_classes_are_refused_before_training(tmp_path, tool):
     manifest = tmp_path / 'split.csv'
     manifest.write_text('path,label,split\ncat/1.jpg,cat,train\n')
-    done = demo('--data', tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith('error: ') and 'cat' in done.stderr
+    status, _, error = tool('demo', '--data', tmp_path)
+    assert status == 2
+    assert error.startswith('error: ') and 'cat' in error

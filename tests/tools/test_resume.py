@@ -2,94 +2,26 @@
 
 import os
 import signal
-import socket
-import sys
-import time
 
 import pytest
-from mmengine.logging import MMLogger
 
-from bm_plugins import cli
+from tests import forked_runs
 from tests.engine.resumable_runs import assert_equal, states
-
-OPTIONS = [
-    '--cfg-options',
-    'train_dataloader.num_workers=1',
-    'model.backbone.norm_cfg.type=SyncBN',
-    'model.head.loss.queue_length=32',
-    'model.head.loss.num_prototypes=20',
-    'custom_hooks.0.queue_start_epoch=1',
-    'custom_hooks.0.freeze_prototypes_epochs=2',
-    'default_hooks.checkpoint.by_epoch=False',
-    'default_hooks.checkpoint.interval=2',
-    'train_cfg.max_epochs=4',
-    'param_scheduler.1.end=4',
-]
+from tests.forked_runs import statuses, wait_for
 
 
 @pytest.fixture
-def train(cells, tmp_path):
-    """Start tools/train.py in forked processes: their ids."""
+def train(cells):
+    """Start a run, of which nothing outlives the test."""
     started = []
 
-    def run(folder, world_size, *args):
-        with socket.socket() as listener:
-            listener.bind(('127.0.0.1', 0))
-            port = listener.getsockname()[1]
-        options = [*OPTIONS, f'train_dataloader.batch_size={16 // world_size}']
-        pids = []
-        for rank in range(world_size):
-            pid = os.fork()
-            if pid == 0:
-                log = os.open(folder.parent / 'log', os.O_WRONLY | os.O_CREAT)
-                os.dup2(log, 1)
-                os.dup2(log, 2)
-                os.environ.update(BM_DATA_ROOT=str(cells))
-                launcher = ['--launcher', 'pytorch']
-                if world_size == 1:
-                    launcher = []
-                else:
-                    os.environ.update(
-                        RANK=str(rank),
-                        LOCAL_RANK=str(rank),
-                        WORLD_SIZE=str(world_size),
-                        MASTER_ADDR='127.0.0.1',
-                        MASTER_PORT=str(port),
-                    )
-                MMLogger._instance_dict.clear()
-                sys.argv = ['train.py', 'configs/swav_tiny_bm.py']
-                sys.argv += [*args, '--work-dir', str(folder)]
-                sys.argv += [*options, *launcher]
-                status = 1
-                try:
-                    cli.run_upstream('train')
-                    status = 0
-                except SystemExit as end:
-                    status = end.code
-                finally:
-                    os._exit(status)
-            pids.append(pid)
+    def start(folder, world_size, *args):
+        pids = forked_runs.start(folder, world_size, cells, *args)
         started.extend(pids)
         return pids
 
-    yield run
-    for pid in started:
-        try:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-
-
-def statuses(pids):
-    return [os.waitstatus_to_exitcode(os.waitpid(p, 0)[1]) for p in pids]
-
-
-def wait_for(file):
-    end = time.monotonic() + 120
-    while not file.exists():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    yield start
+    forked_runs.end(started)
 
 
 @pytest.mark.parametrize('world_size', [1, 2])
