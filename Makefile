@@ -6,7 +6,7 @@ REQUIREMENTS := $(wildcard requirements/*.txt) setup.py
 unexport PYTHON
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install demo test lint
+.PHONY: install demo test lint faults
 
 install: .venv/installed
 
@@ -29,3 +29,7 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Kills, full disks and signals at random moments; writes docs/reliability.md.
+faults: install
+	$(BIN)/python tests/faults.py
