@@ -60,20 +60,17 @@ class SwAVWindow:
         x = inputs[0].detach().float()
         nearest = (x @ loss.prototypes.weight.float().t()).argmax(1)
         if self._sums is None:
-            self._sums = x.new_zeros(3 + 2 * self.dim, dtype=torch.float64)
+            self._sums = x.new_zeros(1 + 2 * self.dim, dtype=torch.float64)
+            self._steps = self._count = 0
         if self._usage is None:
             self._usage = x.new_zeros(self.num_prototypes, dtype=torch.float64)
         ones = torch.ones_like(nearest, dtype=torch.float64)
         self._usage.index_add_(0, nearest, ones)
+        self._steps += 1  # numbers of the host: no copy to the device
+        self._count += len(x)
         x = x.double()
-        self._sums += torch.cat(
-            [
-                x.new_tensor([1.0, len(x)]),
-                output.detach().double().view(1),
-                x.sum(0),
-                x.square().sum(0),
-            ]
-        )
+        step = [output.detach().double().view(1), x.sum(0), x.square().sum(0)]
+        self._sums += torch.cat(step)
 
     def read(self) -> SwAVHealth | None:
         """The figures of all ranks, and a new window; the one wait.
@@ -83,11 +80,13 @@ class SwAVWindow:
         """
         if self._sums is None:
             return None
-        both = torch.cat([self._sums, self._usage])
-        all_reduce(both)
-        sums, usage = both.cpu().split([len(self._sums), self.num_prototypes])
-        steps, count, loss = sums[:3].tolist()
-        mean, square = (sums[3:] / count).chunk(2)
+        host = self._sums.new_tensor([self._steps, self._count])
+        packed = torch.cat([host, self._sums, self._usage])
+        all_reduce(packed)
+        sizes = [3, 2 * self.dim, self.num_prototypes]
+        totals, moments, usage = packed.cpu().split(sizes)
+        steps, count, loss = totals.tolist()
+        mean, square = (moments / count).chunk(2)
         variance = (square - mean.square()).clamp(min=0)
         ln_k = math.log(self.num_prototypes)
         entropy = dead = None
