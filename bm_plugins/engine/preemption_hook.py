@@ -35,7 +35,9 @@ class PreemptionHook(Hook):
         self._group = None
         if runner.distributed:
             self._group = dist.new_group(backend='gloo')
-        self._previous = signal.signal(signal.SIGTERM, self._note)
+        # None where other than Python had set it.
+        previous = signal.signal(signal.SIGTERM, self._note)
+        self._previous = previous or signal.SIG_DFL
 
     def _note(self, *_: Any) -> None:
         self._signalled = True

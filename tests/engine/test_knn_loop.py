@@ -10,32 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
+from tests.engine.labelled_part import CLASSES, loader
 from tests.engine.small_swav import small_swav
-
-CLASSES = ('ABE', 'BLA', 'LYT')
-
-
-def loader(cells, split, classes=CLASSES):
-    return dict(
-        batch_size=8,
-        num_workers=0,
-        collate_fn=dict(type='default_collate'),
-        dataset=dict(
-            type='Matek',
-            data_root=str(cells),
-            split=split,
-            metainfo=dict(classes=classes),
-            pipeline=[
-                dict(type='LoadCellImage'),
-                dict(type='Resize', scale=(16, 16)),
-                dict(
-                    type='PackInputs',
-                    meta_keys=('path', 'img_path', 'sample_idx'),
-                ),
-            ],
-        ),
-        sampler=dict(type='DefaultSampler', shuffle=False),
-    )
 
 
 def validated(cells, folder, classes=CLASSES, epochs=4, **val_cfg):
@@ -46,11 +22,11 @@ def validated(cells, folder, classes=CLASSES, epochs=4, **val_cfg):
         norm='GN',
         launcher='pytorch' if world_size > 1 else 'none',
         train_cfg=dict(by_epoch=True, max_epochs=epochs, val_interval=2),
-        val_dataloader=loader(cells, 'test'),
+        val_dataloader=loader(cells, 'test', 16, 8),
         val_evaluator=dict(type='PerClassMetric', min_support=5),
         val_cfg=dict(
             type='KNNLoop',
-            train_dataloader=loader(cells, 'train', classes),
+            train_dataloader=loader(cells, 'train', 16, 8, classes),
             k=5,
             **val_cfg,
         ),

@@ -7,31 +7,7 @@ from sklearn.metrics import f1_score
 from bm_plugins.engine import MarrowRunner
 from bm_plugins.engine.features import extract_features
 from bm_plugins.errors import InputError
-
-CLASSES = ('ABE', 'BLA', 'LYT')
-
-
-def loader(cells, split):
-    return dict(
-        batch_size=16,
-        num_workers=0,
-        collate_fn=dict(type='default_collate'),
-        dataset=dict(
-            type='Matek',
-            data_root=str(cells),
-            split=split,
-            metainfo=dict(classes=CLASSES),
-            pipeline=[
-                dict(type='LoadCellImage'),
-                dict(type='Resize', scale=(32, 32)),
-                dict(
-                    type='PackInputs',
-                    meta_keys=('path', 'img_path', 'sample_idx'),
-                ),
-            ],
-        ),
-        sampler=dict(type='DefaultSampler', shuffle=False),
-    )
+from tests.engine.labelled_part import CLASSES, loader
 
 
 def build(cells, work_dir, load_from=None, num_classes=3, **test_cfg):

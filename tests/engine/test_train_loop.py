@@ -3,6 +3,7 @@ import torch
 from mmengine.hooks import Hook
 
 from bm_plugins.errors import InputError
+from tests.engine.labelled_part import loader
 from tests.engine.resumable_runs import (
     assert_equal,
     by_iteration,
@@ -122,26 +123,7 @@ def test_validation_that_a_kill_prevented_is_made_up(cells, tmp_path):
         runner = classifier(
             cells,
             tmp_path,
-            val_dataloader=dict(
-                batch_size=9,
-                num_workers=0,
-                collate_fn=dict(type='default_collate'),
-                dataset=dict(
-                    type='Matek',
-                    data_root=str(cells),
-                    split='val',
-                    metainfo=dict(classes=('BLA', 'LYT', 'ABE')),
-                    pipeline=[
-                        dict(type='LoadCellImage'),
-                        dict(type='Resize', scale=(16, 16)),
-                        dict(
-                            type='PackInputs',
-                            meta_keys=('path', 'img_path', 'sample_idx'),
-                        ),
-                    ],
-                ),
-                sampler=dict(type='DefaultSampler', shuffle=False),
-            ),
+            val_dataloader=loader(cells, 'val', 16, 9, ('BLA', 'LYT', 'ABE')),
             val_cfg=dict(),
             val_evaluator=dict(type='PerClassMetric'),
             train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=2),
