@@ -239,7 +239,8 @@ class Faults:
                 )
                 equal += self.resume(folder, 1)
             finally:
-                subprocess.run(['umount', disk], check=True)
+                # A loader's worker may take seconds to notice its end.
+                subprocess.run(['umount', '--lazy', disk], check=True)
         self.note(
             'a disk that is full in the middle of a checkpoint; made larger; '
             '`--resume`',
