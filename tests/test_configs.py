@@ -19,7 +19,8 @@ def test_config_builds(file):
     assert cfg.default_scope == 'mmpretrain'
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         MODELS.build(cfg.model)
-        loaders = [cfg.get('train_dataloader'), cfg.get('test_dataloader')]
+        parts = ('train', 'val', 'test')
+        loaders = [cfg.get(f'{part}_dataloader') for part in parts]
         for loader in filter(None, loaders):
             for step in loader.dataset.pipeline:
                 TRANSFORMS.build(step)
@@ -54,6 +55,7 @@ def test_paper_model():
 def test_paper_schedule():
     cfg, _ = swav()
     hook, monitor = cfg.custom_hooks
+    assert monitor.type == 'SwAVMonitorHook'
     assert hook.type == 'SwAVScheduleHook'
     assert hook.queue_start_epoch == 15
     assert hook.freeze_prototypes_epochs == 2

@@ -37,7 +37,8 @@ def check_swav_settings(
             f'{len(dataset)} images of an epoch, so that it holds embeddings '
             'of a network long gone. Shorten it, or set it to 0.'
         )
-    for transform in dataset.pipeline.transforms:
+    pipeline = getattr(dataset, 'pipeline', None)  # a wrapper has none
+    for transform in getattr(pipeline, 'transforms', []):
         if isinstance(transform, MultiCropViews):
             warnings += _check_views(transform, dataset)
     return warnings

@@ -8,7 +8,7 @@ from mmengine.optim import OptimWrapper
 
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
-from tests.engine.small_swav import small_swav
+from tests.engine.small_swav import small_model, small_swav
 
 
 class Trace(Hook):
@@ -69,6 +69,35 @@ def test_optimizer_state_of_frozen_prototypes_is_untouched(cells, tmp_path):
     weight = runner.model.head.loss_module.prototypes.weight
     state = runner.optim_wrapper.optimizer.state
     assert weight not in state and len(state) > 10
+
+
+def test_a_stray_queue_is_never_picked_up(cells, tmp_path):
+    """Upstream's hook loads such a file whenever it is there."""
+    stray = torch.full((2, 18, 8), 5.0)
+    for name in ('queue.pth', 'queue0.pth'):
+        torch.save(dict(queue=stray), tmp_path / name)
+    runner = small_swav(cells, tmp_path)
+    trace = Trace()
+    runner.register_hook(trace, 'LOWEST')
+    runner.train()
+    assert trace.fill[:5] == [0] * 4 + [9]
+    assert runner.model.head.loss_module.queue.abs().max() <= 1
+
+
+def test_another_queue_than_the_checkpoints_is_an_error(cells, tmp_path):
+    small_swav(
+        cells,
+        tmp_path,
+        default_hooks=dict(checkpoint=dict(type='SafeCheckpointHook')),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+    ).train()
+    model = small_model()
+    model['head']['loss']['queue_length'] = 27
+    runner = small_swav(
+        cells, tmp_path, model=model, resume=True, experiment_name='again'
+    )
+    with pytest.raises(InputError, match='head.loss_module.queue'):
+        runner.train()
 
 
 def test_short_queue_is_found_at_the_start(cells, tmp_path):
