@@ -27,6 +27,9 @@ class ClassBalancedSampler(Sampler):
         samples_per_class (int, optional): N_c.
         epoch_length (int, optional): N to come near to, where N_c is not
             given. Defaults to the length of the data set.
+        balance_batches (bool): Any C consecutive draws from the start of a
+            round hold each of the C classes once, so that a batch, over all
+            ranks, does nearly. Defaults to False: a random order.
         require_all (bool): Absent classes are an error. Defaults to False:
             they are named in the log.
         seed (int, optional): Defaults to a random one, the same on all ranks.
@@ -41,12 +44,14 @@ class ClassBalancedSampler(Sampler):
         dataset: Dataset,
         samples_per_class: int | None = None,
         epoch_length: int | None = None,
+        balance_batches: bool = False,
         require_all: bool = False,
         seed: int | None = None,
     ) -> None:
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
+        self.balance_batches = balance_batches
         if samples_per_class is not None and epoch_length is not None:
             raise InputError(
                 'give samples_per_class or epoch_length, not both.'
@@ -96,6 +101,9 @@ class ClassBalancedSampler(Sampler):
             if rest:
                 parts.append(rng.permutation(members)[:rest])
         drawn = np.concatenate(parts)
+        if self.balance_batches:  # a round after the other, of each class one
+            rounds = drawn.reshape(len(self.members), -1).T
+            return rng.permuted(rounds, axis=1).ravel()
         rng.shuffle(drawn)
         return drawn
 

@@ -1,5 +1,8 @@
-"""Losses and the mathematics under them."""
+"""Models, losses and the mathematics under them."""
 
+from .supcon import SupCon
+from .supcon_head import SupConHead
+from .supcon_loss import SupConLoss
 from .swav_loss import GlobalSwAVLoss
 
-__all__ = ['GlobalSwAVLoss']
+__all__ = ['GlobalSwAVLoss', 'SupCon', 'SupConHead', 'SupConLoss']

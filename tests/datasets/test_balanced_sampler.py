@@ -137,3 +137,20 @@ def test_ten_million_images(capsys):
     assert seen[counts > 0].tolist() == [per_class] * present
     with capsys.disabled():
         print(f'\n10 million of 21 classes drawn in {seconds:.2f} s')
+
+
+@pytest.mark.parametrize('world_size', [1, 2])
+def test_balanced_batches(world_size):
+    sampler = ClassBalancedSampler(
+        CELLS, samples_per_class=10, balance_batches=True, seed=0
+    )
+    ranks = []
+    for rank in range(world_size):
+        sampler.rank, sampler.world_size = rank, world_size
+        ranks.append(list(sampler))
+    drawn = np.stack(ranks, 1).ravel()
+    batches = CELLS.labels[drawn].reshape(-1, 6)  # 6 over all ranks
+    assert all(np.bincount(b).tolist() == [2, 2, 2] for b in batches)
+    assert len({tuple(b) for b in batches}) > 1  # in a random order
+    assert Counter(drawn[drawn < 50]).most_common(1)[0][1] == 1
+    assert set(drawn[:9]) >= {50, 51, 52}  # a class's images before repeats
