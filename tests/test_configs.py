@@ -1,4 +1,4 @@
-"""Each config builds, and swav_bm.py has the paper's values."""
+"""Each config builds, and those of the paper have its values."""
 
 from pathlib import Path
 
@@ -92,7 +92,14 @@ def test_multi_crop_adds_six_small_views():
 
 @pytest.mark.parametrize(
     'pretraining,linear',
-    [('swav_bm', 'linear_bm'), ('swav_tiny_bm', 'linear_tiny_bm')],
+    [
+        ('swav_bm', 'linear_bm'),
+        ('supcon_bm', 'linear_bm'),
+        ('linear_sgd_bm', 'linear_bm'),
+        ('swav_tiny_bm', 'linear_tiny_bm'),
+        ('supcon_tiny_bm', 'linear_tiny_bm'),
+        ('resnet_tiny_bm', 'linear_tiny_bm'),
+    ],
 )
 def test_linear_config_has_the_backbone_of_pretraining(pretraining, linear):
     states = []
@@ -127,8 +134,113 @@ def test_environment_points_at_data_and_fold(monkeypatch):
             for key in ('train_dataloader', 'test_dataloader')
             if key in cfg
         ]
-        if 'test_cfg' in cfg:
+        if 'train_dataloader' in cfg.get('test_cfg', {}):
             datasets.append(cfg.test_cfg.train_dataloader.dataset)
         assert datasets
         for dataset in datasets:
             assert (dataset.data_root, dataset.fold) == ('elsewhere', '3')
+
+
+def balanced(cfg):
+    sampler = cfg.train_dataloader.sampler
+    return sampler.type == 'ClassBalancedSampler'
+
+
+def test_supervised_values_of_the_paper_and_its_code():
+    cfg = Config.fromfile('configs/resnext50_bm.py')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model)
+    assert type(model.backbone).__name__ == 'ResNeXt'
+    assert model.backbone.groups == 32 and model.backbone.base_channels == 64
+    assert model.backbone.width_per_group == 4 and model.backbone.depth == 50
+    assert model.head.fc.out_features == 21
+    loss = model.head.loss_module
+    assert type(loss).__name__ == 'CrossEntropyLoss'
+    assert loss.class_weight is None
+    assert cfg.optim_wrapper.optimizer == dict(
+        type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-6
+    )
+    (cosine,) = cfg.param_scheduler
+    assert cosine.type == 'CosineAnnealingLR' and cosine.eta_min == 0
+    assert cosine.end == cfg.train_cfg.max_epochs == 100
+    assert cfg.train_dataloader.batch_size == 64
+    assert cfg.train_dataloader.sampler.samples_per_class == 10_000
+    assert balanced(cfg)
+    mean, std = (
+        torch.tensor(cfg.data_preprocessor[key]) / 255
+        for key in ('mean', 'std')
+    )
+    torch.testing.assert_close(mean, torch.tensor([0.563, 0.496, 0.735]))
+    torch.testing.assert_close(std, torch.tensor([0.242, 0.283, 0.177]))
+    assert cfg.data_preprocessor.to_rgb
+    _, crop, left, up, _ = cfg.train_dataloader.dataset.pipeline
+    assert crop.scale == 250 and crop.crop_ratio_range == (0.7, 1.0)
+    flips = [(flip.type, flip.prob, flip.direction) for flip in (left, up)]
+    assert flips == [
+        ('RandomFlip', 0.5, 'horizontal'),
+        ('RandomFlip', 0.5, 'vertical'),
+    ]
+    _, whole, _ = cfg.test_dataloader.dataset.pipeline
+    assert whole.type == 'Resize' and whole.scale == (250, 250)
+    assert cfg.train_dataloader.dataset.split == ('train', 'val')
+
+
+@pytest.mark.parametrize('name', ['resnext50', 'resnet_tiny'])
+def test_supervised_variants_differ_in_one_thing(name):
+    base = Config.fromfile(f'configs/{name}_bm.py')
+    mixup = Config.fromfile(f'configs/{name}_mixup_bm.py')
+    augment = mixup.model.pop('train_cfg').augments
+    assert augment == dict(type='Mixup', alpha=0.1)
+    assert mixup.model.head.loss.pop('use_soft')
+    assert mixup.to_dict() == base.to_dict()
+    weighted = Config.fromfile(f'configs/{name}_weighted_bm.py')
+    assert weighted.model.head.loss.type == 'WeightedCrossEntropyLoss'
+    (hook,) = weighted.pop('custom_hooks')
+    assert hook == dict(type='ClassWeightHook', kind='inverse_frequency')
+    weighted.model.head.loss.type = 'CrossEntropyLoss'
+    assert weighted.to_dict() == base.to_dict()
+    unbalanced = Config.fromfile(f'configs/{name}_unbalanced_bm.py')
+    assert not balanced(unbalanced) and balanced(base)
+    unbalanced.train_dataloader.sampler = base.train_dataloader.sampler
+    assert unbalanced.to_dict() == base.to_dict()
+
+
+def test_twenty_epochs():
+    base = Config.fromfile('configs/resnext50_bm.py')
+    short = Config.fromfile('configs/resnext50_20e_bm.py')
+    assert short.train_cfg.max_epochs == short.param_scheduler[0].end == 20
+    short.train_cfg.max_epochs = short.param_scheduler[0].end = 100
+    assert short.to_dict() == base.to_dict()
+
+
+def test_supcon_values_of_the_paper():
+    cfg = Config.fromfile('configs/supcon_bm.py')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model)
+    assert model.backbone.depth == 50
+    assert model.head.loss_module.temperature == 0.2
+    projection = model.head.projection
+    assert (projection.in_features, projection.out_features) == (2048, 128)
+    like = Config.fromfile('configs/swav_bm.py')
+    assert cfg.train_dataloader.dataset.pop('with_label')
+    assert not like.train_dataloader.dataset.pop('with_label')
+    for key in ('train_dataloader', 'optim_wrapper', 'param_scheduler'):
+        assert cfg[key] == like[key], key
+    assert cfg.train_cfg == dict(by_epoch=True, max_epochs=200)
+    (views,) = cfg.train_pipeline[1].views
+    assert views.num == 2 and cfg.train_dataloader.batch_size * 4 == 256
+
+
+@pytest.mark.parametrize('name', ['linear_sgd', 'linear_sgd_tiny'])
+def test_classic_linear_evaluation_freezes_the_backbone(name):
+    cfg = Config.fromfile(f'configs/{name}_bm.py')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model).train()
+    learned = [k for k, p in model.named_parameters() if p.requires_grad]
+    assert learned == ['head.fc.weight', 'head.fc.bias']
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms and not any(norm.training for norm in norms)
+    assert cfg.train_cfg.max_epochs == cfg.param_scheduler[0].end == 100
+    assert cfg.optim_wrapper.optimizer.type == 'SGD'
+    fitted = Config.fromfile(f'configs/{name.replace("_sgd", "")}_bm.py')
+    assert cfg.test_dataloader == fitted.test_dataloader

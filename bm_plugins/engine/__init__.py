@@ -1,6 +1,7 @@
 """The runner, its hooks and loops."""
 
 from .checkpoint_hook import SafeCheckpointHook
+from .class_weight_hook import ClassWeightHook
 from .knn_loop import KNNLoop
 from .linear_probe_loop import LinearProbeLoop
 from .preemption_hook import PreemptionHook
@@ -11,6 +12,7 @@ from .train_loop import ResumableTrainLoop
 from .unreadable_hook import UnreadableHook
 
 __all__ = [
+    'ClassWeightHook',
     'KNNLoop',
     'LinearProbeLoop',
     'MarrowRunner',

@@ -4,5 +4,12 @@ from .supcon import SupCon
 from .supcon_head import SupConHead
 from .supcon_loss import SupConLoss
 from .swav_loss import GlobalSwAVLoss
+from .weighted_cross_entropy import WeightedCrossEntropyLoss
 
-__all__ = ['GlobalSwAVLoss', 'SupCon', 'SupConHead', 'SupConLoss']
+__all__ = [
+    'GlobalSwAVLoss',
+    'SupCon',
+    'SupConHead',
+    'SupConLoss',
+    'WeightedCrossEntropyLoss',
+]

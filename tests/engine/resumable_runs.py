@@ -7,6 +7,9 @@ from bm_plugins.engine import MarrowRunner
 from tests.engine.small_swav import small_swav
 
 
+SOFT = dict(type='CrossEntropyLoss', use_soft=True)
+
+
 def by_iteration(every):
     return dict(
         checkpoint=dict(
@@ -15,7 +18,7 @@ def by_iteration(every):
     )
 
 
-def classifier(cells, work_dir, workers=0, **kwargs):
+def classifier(cells, work_dir, workers=0, loss=SOFT, **kwargs):
     """Supervised, with mixup and transforms that draw from global state."""
     dataset = dict(
         type='Matek',
@@ -44,7 +47,7 @@ def classifier(cells, work_dir, workers=0, **kwargs):
                 type='LinearClsHead',
                 num_classes=3,
                 in_channels=32,
-                loss=dict(type='CrossEntropyLoss', use_soft=True),
+                loss=loss,
             ),
         ),
         work_dir=str(work_dir),

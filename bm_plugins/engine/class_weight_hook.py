@@ -1,0 +1,53 @@
+"""Class weights from the training part."""
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmpretrain.registry import HOOKS
+
+from ..errors import InputError
+from ..models.class_weights import class_weights
+from ..models.weighted_cross_entropy import WeightedCrossEntropyLoss
+from .unwrap import unwrap
+
+
+@HOOKS.register_module()
+class ClassWeightHook(Hook):
+    """Weigh the loss by how rare each class is in the training part.
+
+    By the images that are there, not by how often a sampler shows them.
+
+    Args:
+        kind (str): As for :func:`class_weights`. Defaults to
+            ``'inverse_frequency'``.
+        beta (float): Likewise. Defaults to 0.9999.
+
+    Raises:
+        InputError: The model's loss takes no such weights.
+    """
+
+    def __init__(
+        self, kind: str = 'inverse_frequency', beta: float = 0.9999
+    ) -> None:
+        self.kind = kind
+        self.beta = beta
+
+    def before_train(self, runner: Runner) -> None:
+        """Set the weights and log them."""
+        loss = getattr(unwrap(runner.model).head, 'loss_module', None)
+        if not isinstance(loss, WeightedCrossEntropyLoss):
+            raise InputError(
+                'ClassWeightHook needs model.head.loss='
+                "dict(type='WeightedCrossEntropyLoss'); found "
+                f'{type(loss).__name__}.'
+            )
+        dataset = runner.train_dataloader.dataset
+        classes = dataset.metainfo['classes']
+        counts = np.bincount(dataset.get_gt_labels(), minlength=len(classes))
+        weights = class_weights(counts, self.kind, self.beta)
+        loss.set_weights(weights)
+        listed = ' '.join(
+            f'{code} {weight:.4g}'
+            for code, weight in zip(classes, weights, strict=True)
+        )
+        runner.logger.info(f'Class weights, {self.kind}: {listed}')

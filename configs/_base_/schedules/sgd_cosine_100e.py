@@ -1,0 +1,18 @@
+# The authors' code, but for the epochs: SGD, its rate by a cosine to 0.
+optim_wrapper = dict(
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-6),
+)
+param_scheduler = [
+    dict(
+        type='CosineAnnealingLR',
+        eta_min=0,
+        by_epoch=True,
+        begin=0,
+        end=100,
+        convert_to_iter_based=True,
+    ),
+]
+# the paper's Table 3
+train_cfg = dict(by_epoch=True, max_epochs=100)
+# the lr is for this batch over all GPUs; --auto-scale-lr fits it to yours
+auto_scale_lr = dict(base_batch_size=64)

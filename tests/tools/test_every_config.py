@@ -1,0 +1,45 @@
+"""Every training config runs two iterations at full size."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+CONFIGS = [
+    file
+    for file in sorted(Path('configs').glob('*.py'))
+    if 'train_cfg' in Config.fromfile(file)
+]
+
+
+@pytest.mark.parametrize('file', CONFIGS, ids=lambda file: file.stem)
+def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
+    monkeypatch.setenv('BM_DATA_ROOT', str(cells))
+    balanced = (
+        'Balanced' in Config.fromfile(file).train_dataloader.sampler.type
+    )
+    length = 'sampler.samples_per_class=3' if balanced else 'dataset.indices=9'
+    status, _, errors = tool(
+        'train',
+        file,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        'train_dataloader.batch_size=4',
+        'train_dataloader.num_workers=0',
+        f'train_dataloader.{length}',
+        'default_hooks.logger.interval=1',
+        'default_hooks.checkpoint=None',
+        'load_from=None',
+    )
+    assert status == 0, errors
+    (scalars,) = tmp_path.glob('*/vis_data/scalars.json')
+    losses = [
+        row['loss']
+        for row in map(json.loads, scalars.read_text().splitlines())
+        if 'loss' in row
+    ]
+    assert len(losses) == 2 and all(math.isfinite(x) for x in losses)
