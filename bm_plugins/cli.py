@@ -11,6 +11,8 @@ from pathlib import Path
 import mmpretrain
 import torch
 import torch.distributed as dist
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
 
 from .errors import InputError, Preempted
 
@@ -96,7 +98,7 @@ def _check(name: str, args: list[str]) -> list[str]:
     parser.add_argument('--work-dir')
     parser.add_argument('--launcher', default='none')
     parser.add_argument('--local_rank', '--local-rank')
-    parser.add_argument('--resume', nargs='?')
+    parser.add_argument('--resume', nargs='?', const='auto')
     parser.add_argument('--cfg-options', nargs='+', default=[])
     known, _ = parser.parse_known_intermixed_args(args)
     config, *checkpoint = known.given or [None]
@@ -118,6 +120,8 @@ def _check(name: str, args: list[str]) -> list[str]:
                 'tools/dist_train.sh (pytorch) or tools/slurm_train.sh.'
             )
     if name == 'train':
+        if config and known.resume == 'auto':
+            args = _resume(args, config, known.work_dir)
         return args
     if known.show and not os.environ.get('DISPLAY'):
         raise InputError(
@@ -144,6 +148,26 @@ def _check(name: str, args: list[str]) -> list[str]:
         # Upstream insists on one; load_from=None then takes it out.
         args = [config, 'none', *_without_first(args, config)]
     return args
+
+
+def _resume(args: list[str], config: str, work_dir: str | None) -> list[str]:
+    """Name what a bare --resume goes on from, or start afresh.
+
+    Upstream's forgets the config's ``load_from`` where there is nothing to
+    resume, and takes one among the options for the checkpoint to resume.
+    """
+    folder = work_dir or Config.fromfile(config).get('work_dir')
+    folder = Path(folder or f'work_dirs/{Path(config).stem}')
+    flag = next(
+        arg for arg in args if len(arg) > 2 and '--resume'.startswith(arg)
+    )
+    if not (folder / 'last_checkpoint').is_file():
+        print(f'Nothing to resume in {folder}: starting.', flush=True)
+        return _without_first(args, flag)
+    at = args.index(flag)
+    args = [*args[:at], flag, find_latest_checkpoint(folder), *args[at + 1 :]]
+    # An option has to stay after --cfg-options.
+    return ['resume=True' if a.startswith('load_from=') else a for a in args]
 
 
 def _without_first(args: list[str], value: str) -> list[str]:

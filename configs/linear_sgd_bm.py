@@ -1,7 +1,9 @@
 # Linear evaluation the classic way: a linear classifier on the frozen
 # ResNet-50, trained with augmentation; 100 epochs.
-#   tools/dist_train.sh configs/linear_sgd_bm.py 4 --cfg-options load_from=PRETRAINED.pth
-#   python tools/test.py configs/linear_sgd_bm.py work_dirs/linear_sgd_bm/epoch_100.pth
+#   tools/dist_train.sh configs/linear_sgd_bm.py 4 \
+#       --cfg-options load_from=PRETRAINED.pth
+#   python tools/test.py configs/linear_sgd_bm.py \
+#       work_dirs/linear_sgd_bm/epoch_100.pth
 # linear_bm.py fits the same classifier in one pass; docs/results.md has both.
 _base_ = [
     'linear_bm.py',

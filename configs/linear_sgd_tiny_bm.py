@@ -1,5 +1,6 @@
 # linear_sgd_bm.py for the backbone of swav_tiny_bm.py.
-#   tools/dist_train.sh configs/linear_sgd_tiny_bm.py 2 --cfg-options load_from=PRETRAINED.pth
+#   tools/dist_train.sh configs/linear_sgd_tiny_bm.py 2 \
+#       --cfg-options load_from=PRETRAINED.pth
 _base_ = [
     'linear_tiny_bm.py',
     '_base_/datasets/matek_linear_train.py',

@@ -6,7 +6,6 @@ from bm_plugins.compat.safe_loading import load
 from bm_plugins.engine import MarrowRunner
 from tests.engine.small_swav import small_swav
 
-
 SOFT = dict(type='CrossEntropyLoss', use_soft=True)
 
 

@@ -6,6 +6,9 @@ import pickle
 
 import pytest
 
+from bm_plugins.compat.safe_loading import load
+from tests.engine.resumable_runs import assert_equal
+
 SMALL = [
     'train_dataloader.batch_size=8',
     'train_dataloader.num_workers=0',
@@ -103,3 +106,24 @@ def test_another_class_set(run, tmp_path):
         f'test_cfg.train_dataloader.dataset.{classes}',
     )
     assert 'macro_f1' in out and 'NGS' not in out
+
+
+def test_classic_linear_evaluation_changes_the_classifier_alone(run, tmp_path):
+    """``--resume`` starts from ``load_from`` first, then from its own."""
+    pretrain = ['train', 'configs/swav_tiny_bm.py', '--work-dir', tmp_path]
+    run(*pretrain, '--cfg-options', *SMALL, 'train_cfg.max_epochs=1')
+    config, folder = 'configs/linear_sgd_tiny_bm.py', tmp_path / 'linear'
+    pretrained = tmp_path / 'epoch_1.pth'
+    command = ['train', config, '--work-dir', folder, '--resume']
+    options = ['--cfg-options', *SMALL, f'load_from={pretrained}']
+    one = run(*command, *options, 'train_cfg.max_epochs=1')
+    assert 'Nothing to resume' in one and 'Loaded the backbone' in one
+    two = run(*command, *options, 'train_cfg.max_epochs=2')
+    assert 'Loaded all weights' in two and 'Epoch(train) [1]' not in two
+    before, after = load(pretrained), load(folder / 'epoch_2.pth')
+    for key, value in before['state_dict'].items():
+        if key.startswith('backbone.'):
+            assert_equal(after['state_dict'][key], value)
+    assert after['state_dict']['head.fc.weight'].abs().max() > 0.01
+    out = run('test', config, folder / 'epoch_2.pth', '--work-dir', folder)
+    assert 'macro_f1' in out
