@@ -6,7 +6,7 @@ REQUIREMENTS := $(wildcard requirements/*.txt) setup.py
 unexport PYTHON
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install demo test lint faults
+.PHONY: install demo test lint faults results
 
 install: .venv/installed
 
@@ -22,6 +22,11 @@ install: .venv/installed
 # make demo DATA=path  your own folder in the release's layout
 demo: install
 	$(BIN)/python tools/demo.py $(if $(DATA),--data "$(DATA)")
+
+# The paper's comparison on a small data set, some 70 minutes on two cores;
+# the same command goes on where it stopped.
+results: install
+	$(BIN)/python tools/results.py --data "$(DATA)"
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -23,6 +23,21 @@ def main() -> None:
     )
     parser.add_argument('--folds', type=int, default=5)
     parser.add_argument(
+        '--contiguous',
+        action='store_true',
+        help='test part and folds are blocks by file number, not at random',
+    )
+    parser.add_argument(
+        '--test-list',
+        metavar='CSV',
+        help="published test images, as DinoBloom's bm_test.csv",
+    )
+    parser.add_argument(
+        '--groups',
+        metavar='CSV',
+        help='images that stay in one part: duplicates.csv of tools/audit.py',
+    )
+    parser.add_argument(
         '--classes',
         nargs='+',
         metavar='CODE',
@@ -55,6 +70,9 @@ def main() -> None:
         args.folds,
         args.workers,
         args.overwrite,
+        args.contiguous,
+        args.test_list,
+        args.groups,
     )
 
 

@@ -148,3 +148,21 @@ def read_stamp(manifest: str | Path) -> dict | None:
         return None
     digest = sha256(Path(manifest).read_bytes()).hexdigest()
     return stamp if stamp.get('sha256') == digest else None
+
+
+def protocol_of(manifest: str | Path, fold: int | None) -> str:
+    """How the test part was chosen, for a report.
+
+    Args:
+        manifest (str or Path): The manifest.
+        fold (int, optional): The fold that is the test part.
+
+    Returns:
+        str: As its stamp says; else that its origin is not recorded.
+    """
+    said = (read_stamp(manifest) or {}).get('protocol', {})
+    name = Path(manifest).name
+    if fold is None:
+        return said.get('split', f'split of {name}, origin not recorded')
+    how = said.get('folds', f'folds of {name}, origin not recorded')
+    return f'{how}; fold {fold} tests'

@@ -1,6 +1,7 @@
 """The Matek et al. marrow-cell collection and class sets like it."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from mmpretrain.registry import DATASETS
 from ..errors import InputError, UnreadableImage
 from .draw import DrawIndex, seed_generators
 from .layout import find_image_folder, labels_of
-from .manifest import read_manifest, read_stamp
+from .manifest import protocol_of, read_manifest, read_stamp
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 
 
@@ -64,6 +65,9 @@ class Matek(BaseDataset):
         **kwargs: As for :class:`mmpretrain.datasets.BaseDataset`.
 
     Attributes:
+        metainfo (dict): ``classes`` and ``full_names`` (C,); ``protocol``, how
+            the test part was chosen; with labels ``train_support`` (C,), the
+            images of each class outside the test part.
         unreadable (Tensor): How often each image (N,) was skipped, in memory
             that the workers share.
 
@@ -168,6 +172,17 @@ class Matek(BaseDataset):
             found = self._labels([paths[row] for row in rows], codes)
             for item, label in zip(data, found, strict=True):
                 item['gt_label'] = label
+            counts = Counter(
+                label
+                for label, part in zip(
+                    labels, self._parts(splits, folds), strict=True
+                )
+                if part != 'test'
+            )
+            self._metainfo['train_support'] = tuple(
+                counts[code] for code in self.CLASSES
+            )
+        self._metainfo['protocol'] = protocol_of(manifest, self.fold)
         if read_stamp(manifest) is None:
             _say_unverified(manifest, self.data_root)
         return data
@@ -192,22 +207,30 @@ class Matek(BaseDataset):
             raise InputError(
                 f'split={sorted(unknown)}: expected train, val or test.'
             )
+        if self.fold is not None:
+            known = sorted({f for f in folds or () if f is not None})
+            if self.fold not in known:
+                raise InputError(
+                    f'{self.ann_file}: no fold {self.fold} (it has '
+                    f'{known or "no folds"}). Set BM_FOLD to one of them, or '
+                    'write the manifest anew by tools/prepare_matek.py '
+                    '--folds.'
+                )
+        parts = self._parts(splits, folds)
+        return [row for row, part in enumerate(parts) if part in wanted]
+
+    def _parts(self, splits: list[str], folds: list) -> list[str]:
+        """Part of each row."""
         if self.fold is None:
-            return [row for row, part in enumerate(splits) if part in wanted]
-        known = sorted({f for f in folds or () if f is not None})
-        if self.fold not in known:
-            raise InputError(
-                f'{self.ann_file}: no fold {self.fold} (it has '
-                f'{known or "no folds"}). Set BM_FOLD to one of them, or '
-                'write the manifest anew by tools/prepare_matek.py --folds.'
-            )
-
-        def part(row: int) -> str:
-            if folds[row] == self.fold:
-                return 'test'
-            return 'val' if splits[row] == 'val' else 'train'
-
-        return [row for row in range(len(splits)) if part(row) in wanted]
+            return splits
+        return [
+            'test'
+            if fold == self.fold
+            else 'val'
+            if split == 'val'
+            else 'train'
+            for split, fold in zip(splits, folds, strict=True)
+        ]
 
     def _labels(self, paths: list[str], codes: list[str]) -> list[int]:
         """Class indices; a code must be known and agree with its path."""

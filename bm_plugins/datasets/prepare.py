@@ -21,7 +21,7 @@ from .manifest import (
     write_stamp,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
-from .splits import stratified_split
+from .splits import split_by_list, stratified_split
 
 # What a collection's own folder holds besides images.
 _EXPECTED = (
@@ -99,6 +99,9 @@ def prepare(
     folds: int = 5,
     workers: int = 1,
     overwrite: bool = False,
+    contiguous: bool = False,
+    test_list: str | Path | None = None,
+    groups: str | Path | None = None,
 ) -> None:
     """Write the manifest of a collection and stamp it.
 
@@ -113,6 +116,12 @@ def prepare(
             :func:`stratified_split`.
         workers (int): Processes that decode.
         overwrite (bool): Replace a manifest that is there.
+        contiguous (bool): As for :func:`stratified_split`.
+        test_list (str or Path, optional): CSV file whose first two columns
+            are the path (of which the file name counts) and the class code of
+            each test image, as DinoBloom's ``bm_test.csv``.
+        groups (str or Path, optional): CSV file ``path,group`` of images that
+            stay in one part, as ``tools/audit.py`` writes it.
 
     Raises:
         InputError: No images, an unknown class folder, a file name against
@@ -127,6 +136,13 @@ def prepare(
         )
     # Before the long part: what would fail after it.
     stratified_split([], [], seed, test_fraction, val_fraction, folds)
+    if test_list and (contiguous or groups):
+        raise InputError(
+            '--test-list says which images test; leave out --contiguous and '
+            '--groups.'
+        )
+    test_names = _read_pairs(test_list) if test_list else {}
+    together = _read_pairs(groups) if groups else {}
     _check_target(manifest)
     images, others = list_images(folder)
     if not images:
@@ -141,9 +157,30 @@ def prepare(
     }
     kept = [path for path in images if path not in faults]
     kept_labels = [labels[path] for path in kept]
-    split, fold = stratified_split(
-        kept, kept_labels, seed, test_fraction, val_fraction, folds
-    )
+    if test_list:
+        names = {path.rpartition('/')[2]: c for path, c in test_names.items()}
+        split, fold = split_by_list(
+            kept, kept_labels, names, seed, val_fraction
+        )
+        protocol = dict(split=f'test list {Path(test_list).name}')
+    else:
+        split, fold = stratified_split(
+            kept,
+            kept_labels,
+            seed,
+            test_fraction,
+            val_fraction,
+            folds,
+            contiguous,
+            together,
+        )
+        how = 'contiguous blocks' if contiguous else f'stratified, seed {seed}'
+        if groups:
+            how += ', duplicates together'
+        protocol = dict(
+            split=f'{how}, {test_fraction:.0%} test',
+            folds=f'{folds}-fold, {how}',
+        )
     write_manifest(manifest, kept, kept_labels, split, fold)
     file = manifest.with_name(f'{manifest.stem}_left_out.csv')
     file.unlink(missing_ok=True)
@@ -162,13 +199,15 @@ def prepare(
             test_fraction=test_fraction,
             val_fraction=val_fraction,
             folds=folds,
+            protocol=protocol,
             counts={code: counts[code] for code in classes},
         ),
     )
     parts = Counter(split)
     print(
         f'Wrote {manifest}: {parts["train"]} train, {parts["val"]} val, '
-        f'{parts["test"]} test, {folds} folds; stamp {stamp_file(manifest)}'
+        f'{parts["test"]} test, {len({*fold} - {None})} folds; stamp '
+        f'{stamp_file(manifest)}'
     )
 
 
@@ -213,6 +252,21 @@ def check(
     _report_counts(counts, classes)
     write_stamp(manifest, dict(images=len(paths), counts=counts))
     print(f'All {len(paths)} images are whole; stamp {stamp_file(manifest)}')
+
+
+def _read_pairs(file: str | Path) -> dict[str, str]:
+    """The first two columns of a CSV file with a header."""
+    try:
+        with open(file, newline='', encoding='utf-8-sig') as stream:
+            rows = [row for row in csv.reader(stream) if row][1:]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'{file} cannot be read: {error}.') from error
+    if not rows or min(map(len, rows)) < 2:
+        raise InputError(
+            f'{file}: expected a header and two columns, path and class (or '
+            'path and group).'
+        )
+    return {row[0].replace('\\', '/'): row[1] for row in rows}
 
 
 def _image_folder(data_root: str | Path) -> Path:

@@ -1,8 +1,9 @@
 """Stratified splits that are the same everywhere."""
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from ..errors import InputError
@@ -15,6 +16,8 @@ def stratified_split(
     test_fraction: float = 0.2,
     val_fraction: float = 0.1,
     folds: int = 5,
+    contiguous: bool = False,
+    groups: Mapping[str, str] | None = None,
 ) -> tuple[list[str], list[int | None]]:
     """Split each class into train, val and test, and into folds.
 
@@ -25,6 +28,11 @@ def stratified_split(
     round(val_fraction · n) are the validation part. The folds are consecutive
     stretches of the same order, the larger first: with the defaults, fold 0
     is the test part.
+
+    ``contiguous`` orders by the number in the file name instead, so that the
+    test part and the folds are blocks of neighbours, which often are of one
+    patient (DAGDNet, 2023, splits so). ``groups`` stay together, in the part
+    that the first of them falls into; parts grow by that much.
 
     A class keeps at least one training image; one with a single image has no
     fold and always trains. A class with fewer images than folds is missing
@@ -37,6 +45,9 @@ def stratified_split(
         test_fraction (float): Share of the test part.
         val_fraction (float): Share of the validation part.
         folds (int): Number of folds.
+        contiguous (bool): Blocks by file number. Defaults to False.
+        groups (Mapping[str, str], optional): Group by path, of those that
+            are in one.
 
     Returns:
         tuple: ``train``, ``val`` or ``test`` (N,), and the fold (N,) or None.
@@ -55,34 +66,125 @@ def stratified_split(
         )
     if folds < 2:
         raise InputError(f'--folds {folds}: expected 2 or more.')
+    units = _units(paths, groups or {})
     members = defaultdict(list)
-    for row, label in enumerate(labels):
-        members[label].append(row)
+    for unit in units:  # a group is of its first image's class
+        members[labels[unit[0]]].append(unit)
     split, fold_of = ['train'] * len(paths), [None] * len(paths)
-    for rows in members.values():
-        n = len(rows)
-        if n == 1:
+    for own in members.values():
+        if len(own) == 1:
             continue
+        n = sum(map(len, own))
 
-        rows.sort(key=lambda row: _rank(f'{seed}', paths[row]))
+        def order(unit: list[int]) -> tuple:
+            path = paths[unit[0]]
+            return _number(path) if contiguous else _rank(f'{seed}', path)
+
+        own.sort(key=order)
         # 0.2 * 65 is a little over 13 in floating point.
         test = min(math.ceil(round(test_fraction * n, 9)), n - 1)
         val = min(round(val_fraction * n), n - test - 1)
+        cut = min(_first(own, test), len(own) - 1)
         # Another order, so that each fold has its share of them.
         rest = sorted(
-            rows[test:], key=lambda row: _rank(f'{seed}:val', paths[row])
+            own[cut:], key=lambda u: _rank(f'{seed}:val', paths[u[0]])
         )
-        for row in rows[:test]:
-            split[row] = 'test'
-        for row in rest[:val]:
-            split[row] = 'val'
-        start = 0
+        for unit in own[:cut]:
+            for row in unit:
+                split[row] = 'test'
+        for unit in rest[: _first(rest, val)]:
+            for row in unit:
+                split[row] = 'val'
+        start = end = 0
         for fold in range(folds):
-            end = start + n // folds + (fold < n % folds)
-            for row in rows[start:end]:
-                fold_of[row] = fold
-            start = end
+            end += n // folds + (fold < n % folds)
+            stop = _first(own, end) if fold < folds - 1 else len(own)
+            for unit in own[start:stop]:
+                for row in unit:
+                    fold_of[row] = fold
+            start = stop
     return split, fold_of
+
+
+def split_by_list(
+    paths: Sequence[str],
+    labels: Sequence[str],
+    test_names: Mapping[str, str],
+    seed: int = 0,
+    val_fraction: float = 0.1,
+) -> tuple[list[str], list[int | None]]:
+    """Take a published list of test images; the rest is train and val.
+
+    Args:
+        paths (Sequence[str]): Paths (N,).
+        labels (Sequence[str]): Class codes (N,).
+        test_names (Mapping[str, str]): Class code by file name.
+        seed (int): Seed of the validation part.
+        val_fraction (float): Its share of all images.
+
+    Returns:
+        tuple: As :func:`stratified_split`; no image has a fold.
+
+    Raises:
+        InputError: A name of the list is missing or not unique among the
+            images, or of another class.
+    """
+    by_name = defaultdict(list)
+    for row, path in enumerate(paths):
+        by_name[path.rpartition('/')[2]].append(row)
+    test = set()
+    for name, code in test_names.items():
+        rows = by_name.get(name, [])
+        if len(rows) != 1 or labels[rows[0]] != code:
+            found = ', '.join(f'{paths[r]} ({labels[r]})' for r in rows)
+            raise InputError(
+                f'test list: {name} of class {code} should be one image of '
+                f'the folder; found {found or "none"}.'
+            )
+        test.add(rows[0])
+    rest = [row for row in range(len(paths)) if row not in test]
+    share = val_fraction * len(paths) / max(len(rest), 1)
+    parts, _ = stratified_split(
+        [paths[row] for row in rest],
+        [labels[row] for row in rest],
+        seed,
+        0,
+        share,
+    )
+    split = ['test'] * len(paths)
+    for row, part in zip(rest, parts, strict=True):
+        split[row] = part
+    return split, [None] * len(paths)
+
+
+def _units(paths: Sequence[str], groups: Mapping[str, str]) -> list[list[int]]:
+    """Rows that stay together, each list in the order of the paths."""
+    units, known = [], {}
+    for row, path in enumerate(paths):
+        group = groups.get(path)
+        if group in known:
+            known[group].append(row)
+            continue
+        units.append([row])
+        if group is not None:
+            known[group] = units[-1]
+    return units
+
+
+def _first(units: Sequence[list[int]], count: int) -> int:
+    """How many units hold the first ``count`` images, the last one whole."""
+    held = 0
+    for number, unit in enumerate(units):
+        if held >= count:
+            return number
+        held += len(unit)
+    return len(units)
+
+
+def _number(path: str) -> tuple[int, str]:
+    """The last number in a file's name, and the path."""
+    numbers = re.findall(r'\d+', path.rpartition('/')[2])
+    return int(numbers[-1]) if numbers else 0, path
 
 
 def _rank(seed: str, path: str) -> tuple[str, str]:

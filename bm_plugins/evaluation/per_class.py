@@ -6,7 +6,7 @@ import numpy as np
 
 
 class PerClassScores(NamedTuple):
-    """Scores by class, each (C,); 0 where undefined, as in scikit-learn."""
+    """Scores by class, (..., C); 0 where undefined, as in scikit-learn."""
 
     precision: np.ndarray
     recall: np.ndarray
@@ -37,54 +37,67 @@ def per_class_scores(matrix: np.ndarray) -> PerClassScores:
     """Scores of each class from the confusion matrix.
 
     Args:
-        matrix (np.ndarray): (C, C), true classes in rows.
+        matrix (np.ndarray): (..., C, C), true classes in rows.
 
     Returns:
         PerClassScores: Precision, recall, F1 and support.
     """
-    hits = np.diag(matrix).astype(float)
-    support, predicted = matrix.sum(1), matrix.sum(0)
-
-    def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
-
+    hits = np.diagonal(matrix, axis1=-2, axis2=-1).astype(float)
+    support, predicted = matrix.sum(-1), matrix.sum(-2)
     return PerClassScores(
-        precision=ratio(hits, predicted),
-        recall=ratio(hits, support),
-        f1=ratio(2 * hits, support + predicted),
+        precision=_ratio(hits, predicted),
+        recall=_ratio(hits, support),
+        f1=_ratio(2 * hits, support + predicted),
         support=support,
     )
 
 
-def averages(matrix: np.ndarray, min_support: int) -> dict[str, float]:
+def averages(
+    matrix: np.ndarray, min_support: int, enough: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Averages over the classes with test images.
 
     Args:
-        matrix (np.ndarray): Confusion matrix (C, C).
+        matrix (np.ndarray): Confusion matrices (..., C, C).
         min_support (int): Test images that a class needs for the second
             macro average.
+        enough (np.ndarray, optional): Classes (C,) of that average, where the
+            matrices are draws of one whose support decides.
 
     Returns:
-        dict[str, float]: ``accuracy``; ``balanced_accuracy``, the mean
-        recall; ``macro_*`` and ``weighted_*`` of precision, recall and f1;
-        ``macro_*_min_support``, without the smaller classes, NaN where none
-        is left.
+        dict[str, np.ndarray]: Arrays (...): ``accuracy``;
+        ``balanced_accuracy``, the mean recall; ``macro_*`` and ``weighted_*``
+        of precision, recall and f1; ``macro_*_min_support``, without the
+        smaller classes, NaN where none is left.
     """
     scores = per_class_scores(matrix)
     present = scores.support > 0
-    enough = present & (scores.support >= min_support)
-    weights = scores.support / max(scores.support.sum(), 1)
-
-    def mean(values: np.ndarray, over: np.ndarray) -> float:
-        return float(values[over].mean()) if over.any() else float('nan')
-
+    if enough is None:
+        enough = scores.support >= min_support
+    total = matrix.sum((-2, -1))
+    trace = np.trace(matrix, axis1=-2, axis2=-1)
     result = {
-        'accuracy': float(np.trace(matrix) / max(matrix.sum(), 1)),
-        'balanced_accuracy': mean(scores.recall, present),
+        'accuracy': _ratio(trace, total),
+        'balanced_accuracy': class_mean(scores.recall, present),
     }
     for name in ('precision', 'recall', 'f1'):
         values = getattr(scores, name)
-        result[f'macro_{name}'] = mean(values, present)
-        result[f'macro_{name}_min_support'] = mean(values, enough)
-        result[f'weighted_{name}'] = float((values * weights).sum())
+        weighted = (values * scores.support).sum(-1)
+        result[f'macro_{name}'] = class_mean(values, present)
+        result[f'macro_{name}_min_support'] = class_mean(
+            values, present & enough
+        )
+        result[f'weighted_{name}'] = _ratio(weighted, total)
     return result
+
+
+def class_mean(values: np.ndarray, over: np.ndarray) -> np.ndarray:
+    """Mean (...) of ``values`` (..., C) over some classes (..., C)."""
+    over = np.broadcast_to(over, values.shape)
+    total, count = (values * over).sum(-1), over.sum(-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    part = np.asarray(part, float)
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,34 @@ from mmpretrain.registry import METRICS
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
+from .figures import Figure, figures_of
 from .per_class import averages, confusion_matrix, per_class_scores
+from .score_table import score_table
+from .tolerant import RECONSTRUCTION, read_neighbours
 
 
 @METRICS.register_module()
 class PerClassMetric(BaseMetric):
     """Precision, recall, F1 and support by class, their averages, and files.
 
-    All averages run over the classes with test images. Beside each macro
-    average stands the one without the classes of fewer than ``min_support``
-    test images, which a few images swing. Into ``out_dir`` go
-    ``per_class.csv`` (``code,name,support,precision,recall,f1``; scores empty
-    without test images), ``confusion_matrix.csv`` (true classes in rows) and
-    ``predictions.csv`` (``path,label,pred,p_<CODE>...``).
+    Each figure comes with a 95 % interval, and says what it rests on: see
+    :func:`figures_of`. All averages run over the classes with test images;
+    beside each macro average stands the one without the classes of fewer
+    than ``min_support`` test images, which a few images swing. Into
+    ``out_dir`` go ``per_class.csv``
+    (``code,name,support,precision,recall,f1``; scores empty without test
+    images), ``figures.csv``
+    (``score,of,n,classes,value,low,high,interval,protocol``),
+    ``confusion_matrix.csv`` (true classes in rows) and ``predictions.csv``
+    (``path,label,pred,p_<CODE>...``).
 
     Args:
         min_support (int): Test images a class needs for the second macro
-            average. Defaults to 20.
+            average. Defaults to 10.
+        neighbours (str, optional): CSV file (``code,neighbour``) of the
+            confusions that the tolerant score forgives. Defaults to a
+            reconstruction of Matek et al.'s; None for no tolerant score.
+        replicates (int): Bootstrap draws of the intervals. Defaults to 1000.
         out_dir (str, optional): Folder of the files. Defaults to None: the
             run's.
         collect_device (str): As upstream. Defaults to ``'gpu'``: through the
@@ -45,13 +57,17 @@ class PerClassMetric(BaseMetric):
 
     def __init__(
         self,
-        min_support: int = 20,
+        min_support: int = 10,
+        neighbours: str | None = str(RECONSTRUCTION),
+        replicates: int = 1000,
         out_dir: str | None = None,
         collect_device: str = 'gpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.min_support = min_support
+        self.neighbours = neighbours
+        self.replicates = replicates
         self.out_dir = out_dir
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -78,7 +94,7 @@ class PerClassMetric(BaseMetric):
             results (list[tuple]): What :meth:`process` kept, of all ranks.
 
         Returns:
-            dict[str, float]: As :func:`averages`.
+            dict[str, float]: Those of :func:`figures_of` over the test.
         """
         # A sample that pads a rank's last batch counts once.
         results = list({row[0]: row for row in results}.values())
@@ -91,14 +107,33 @@ class PerClassMetric(BaseMetric):
                 f'the model scores {scores.shape[1]} classes, the data set '
                 f'has {len(codes)}: set model.head.num_classes to it.'
             )
+        meta = self.dataset_meta
+        names = meta.get('full_names', codes)
+        protocol = meta.get('protocol', 'not recorded')
+        neighbours = []
+        if self.neighbours is not None:
+            neighbours = read_neighbours(self.neighbours, codes)
         predictions = scores.argmax(1)
         matrix = confusion_matrix(labels, predictions, len(codes))
-        values = averages(matrix, self.min_support)
-        names = self.dataset_meta.get('full_names', codes)
-        print_log('\n' + self._table(codes, names, matrix, values), 'current')
+        figures = figures_of(
+            labels,
+            scores,
+            codes,
+            self.min_support,
+            meta.get('train_support'),
+            neighbours,
+            self.replicates,
+        )
+        table = score_table(figures, codes, names, self.min_support, protocol)
+        print_log(f'\n{table}', 'current')
         if self.out_dir is not None:
             os.makedirs(self.out_dir, exist_ok=True)
             self._write_scores(codes, names, matrix)
+            self._write(
+                'figures.csv',
+                [*(field.name for field in fields(Figure)), 'protocol'],
+                ([*astuple(f), protocol] for f in figures.values()),
+            )
             self._write(
                 'confusion_matrix.csv',
                 ['label', *codes],
@@ -108,13 +143,15 @@ class PerClassMetric(BaseMetric):
                 'predictions.csv',
                 ['path', 'label', 'pred', *(f'p_{code}' for code in codes)],
                 (
-                    [path, codes[label], codes[pred], *(f'{p:.6f}' for p in s)]
+                    [path, codes[label], codes[pred], *(f'{p:.6g}' for p in s)]
                     for path, label, pred, s in zip(
                         paths, labels, predictions, scores, strict=True
                     )
                 ),
             )
-        return values
+        values = averages(matrix, self.min_support)
+        extra = {n: f.value for (n, of), f in figures.items() if of == 'all'}
+        return {name: float(v) for name, v in (values | extra).items()}
 
     def _write_scores(
         self, codes: Sequence[str], names: Sequence[str], matrix: np.ndarray
@@ -138,54 +175,3 @@ class PerClassMetric(BaseMetric):
             writer = csv.writer(stream, lineterminator='\n')
             writer.writerow(header)
             writer.writerows(rows)
-
-    def _table(
-        self,
-        codes: Sequence[str],
-        names: Sequence[str],
-        matrix: np.ndarray,
-        values: dict[str, float],
-    ) -> str:
-        scores = per_class_scores(matrix)
-        lines = [
-            f'{"code":8} {"name":28} {"support":>8} {"precision":>10} '
-            f'{"recall":>8} {"f1":>8}'
-        ]
-        for i, (code, name) in enumerate(zip(codes, names, strict=True)):
-            p, r, f = (f'{column[i]:.3f}' for column in scores[:3])
-            if not scores.support[i]:
-                p = r = f = '-'
-            lines.append(
-                f'{code:8} {name:28} {scores.support[i]:8} {p:>10} {r:>8} '
-                f'{f:>8}'
-            )
-        present = scores.support > 0
-        few = present & (scores.support < self.min_support)
-        rows = [
-            ('macro', f'over {present.sum()} classes', ''),
-            (
-                'macro',
-                f'over {(present & ~few).sum()}, support >= '
-                f'{self.min_support}',
-                '_min_support',
-            ),
-            ('weighted', f'over {present.sum()} classes', ''),
-        ]
-        for kind, over, ending in rows:
-            p, r, f = (
-                f'{values[f"{kind}_{score}{ending}"]:.3f}'
-                for score in ('precision', 'recall', 'f1')
-            )
-            lines.append(
-                f'{kind:8} {over:28} {scores.support.sum():8} {p:>10} {r:>8} '
-                f'{f:>8}'
-            )
-        lines.append(
-            f'accuracy {values["accuracy"]:.3f}, balanced accuracy '
-            f'{values["balanced_accuracy"]:.3f}'
-        )
-        for which, why in ((~present, 'no'), (few, 'few')):
-            if which.any():
-                listed = ' '.join(np.array(codes)[which])
-                lines.append(f'{why} test images: {listed}')
-        return '\n'.join(lines)

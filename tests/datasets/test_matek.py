@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from time import perf_counter
 
@@ -150,11 +151,35 @@ def test_own_classes_drop_the_release_s_names(tmp_path):
     metainfo = dict(classes=('dog', 'cat'))
     cells = Matek(tmp_path, split=('train', 'test'), metainfo=metainfo)
     assert cells.metainfo == dict(
-        classes=('dog', 'cat'), full_names=('dog', 'cat')
+        classes=('dog', 'cat'),
+        full_names=('dog', 'cat'),
+        protocol='stratified, seed 0, 20% test',
+        train_support=(2, 2),
     )
     assert sorted(cells.get_gt_labels()) == [0, 0, 0, 1, 1, 1]
     with pytest.raises(InputError, match='1 full_names for 2 classes'):
         Matek(tmp_path, metainfo=metainfo | dict(full_names=['Dog']))
+
+
+def test_protocol_and_training_support(cells):
+    folded = Matek(str(cells), split='test', fold=2)
+    meta = folded.metainfo
+    assert meta['protocol'] == '5-fold, stratified, seed 0; fold 2 tests'
+    everything = Matek(str(cells), split=('train', 'val'), fold=2)
+    counts = np.bincount(everything.get_gt_labels(), minlength=21)
+    assert meta['train_support'] == tuple(counts)
+    unlabelled = Matek(str(cells), with_label=False)
+    assert 'train_support' not in unlabelled.metainfo
+    assert unlabelled.metainfo['protocol'] == 'stratified, seed 0, 20% test'
+
+
+def test_protocol_of_a_changed_manifest(cells, tmp_path):
+    root = tmp_path / 'cells'
+    shutil.copytree(cells, root)
+    with open(root / 'split.csv', 'a') as file:
+        file.write('\n')
+    protocol = Matek(str(root)).metainfo['protocol']
+    assert protocol == 'split of split.csv, origin not recorded'
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason='real images are not here')

@@ -5,7 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from bm_plugins.datasets.manifest import read_manifest, read_stamp
+from bm_plugins.datasets.manifest import (
+    protocol_of,
+    read_manifest,
+    read_stamp,
+)
 from bm_plugins.datasets.matek_classes import CLASSES
 from bm_plugins.datasets.prepare import check, find_fault, prepare
 from bm_plugins.errors import InputError
@@ -194,3 +198,49 @@ def test_command_says_what_is_wrong_in_one_line(
     assert error.startswith('error: ') and message in error
     assert 'Traceback' not in error and error.count('\n') == 1
     assert CLASSES[0] in error or 'XYZ' not in error
+
+
+def test_protocols(cells, tmp_path):
+    manifest = tmp_path / 'split.csv'
+
+    def parts(**settings):
+        prepare(cells, manifest, overwrite=True, **settings)
+        paths, _, split, folds = read_manifest(manifest)
+        part_of = dict(zip(paths, split, strict=True))
+        return part_of, folds, protocol_of(manifest, None)
+
+    blocks, folds, said = parts(contiguous=True)
+    tests = sorted(path for path, part in blocks.items() if part == 'test')
+    expected = [f'ABE/ABE_0000{i}.jpg' for i in (1, 2)]
+    expected += [f'BLA/BLA_0000{i}.jpg' for i in range(1, 7)]
+    expected += [f'LYT/LYT_0000{i}.jpg' for i in range(1, 6)]
+    assert tests == expected and set(folds) == {0, 1, 2, 3, 4}
+    assert said == 'contiguous blocks, 20% test'
+    assert protocol_of(manifest, 3) == (
+        '5-fold, contiguous blocks; fold 3 tests'
+    )
+
+    listed = tmp_path / 'bm_test.csv'
+    listed.write_text(
+        'Image Path,Label\nelsewhere/BLA/1-1000/BLA_00003.jpg,BLA\n'
+    )
+    by_list, folds, said = parts(test_list=listed)
+    assert [p for p, s in by_list.items() if s == 'test'] == [
+        'BLA/BLA_00003.jpg'
+    ]
+    assert set(folds) == {None} and said == 'test list bm_test.csv'
+
+    groups = tmp_path / 'groups.csv'
+    alike = ['BLA/BLA_00001.jpg', 'BLA/BLA_00002.jpg', 'LYT/LYT_00001.jpg']
+    groups.write_text('path,group\n' + ''.join(f'{p},1\n' for p in alike))
+    together, _, said = parts(groups=groups)
+    assert len({together[path] for path in alike}) == 1
+    assert said == 'stratified, seed 0, duplicates together, 20% test'
+
+    with pytest.raises(InputError, match='leave out --contiguous'):
+        parts(test_list=listed, contiguous=True)
+    with pytest.raises(InputError, match='none.csv cannot be read'):
+        parts(groups=tmp_path / 'none.csv')
+    groups.write_text('path\n')
+    with pytest.raises(InputError, match='two columns'):
+        parts(groups=groups)

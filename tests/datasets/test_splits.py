@@ -1,8 +1,9 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 
-from bm_plugins.datasets.splits import stratified_split
+from bm_plugins.datasets.splits import split_by_list, stratified_split
 from bm_plugins.errors import InputError
 
 
@@ -93,3 +94,61 @@ def test_the_split_is_pinned():
 def test_impossible_wishes(arguments, message):
     with pytest.raises(InputError, match=message):
         stratified_split(*collection(ABE=8), **arguments)
+
+
+def test_contiguous_blocks_by_file_number():
+    paths, labels = collection(BLA=30, LYT=10)
+    order = np.random.default_rng(0).permutation(40)
+    paths = [paths[i] for i in order]  # whatever the order of the rows
+    labels = [labels[i] for i in order]
+    split, folds = stratified_split(paths, labels, contiguous=True)
+    fold_of = dict(zip(paths, folds, strict=True))
+    part_of = dict(zip(paths, split, strict=True))
+    for code, count in (('BLA', 30), ('LYT', 10)):
+        in_order = [f'{code}/{code}_{i:05}.jpg' for i in range(1, count + 1)]
+        expected = [i * 5 // count for i in range(count)]
+        assert [fold_of[path] for path in in_order] == expected
+        tests = [part_of[path] == 'test' for path in in_order]
+        assert tests == [i < count // 5 for i in range(count)]
+        assert [part_of[path] for path in in_order].count('val') == count // 10
+
+
+def test_groups_stay_together():
+    paths, labels = collection(BLA=40, LYT=40)
+    groups = {path: f'g{i // 3}' for i, path in enumerate(paths[:30])}
+    groups[paths[0]] = groups[paths[50]] = 'across classes'
+    split, folds = stratified_split(paths, labels, groups=groups)
+    for group in set(groups.values()):
+        rows = [i for i, path in enumerate(paths) if groups.get(path) == group]
+        assert len({split[row] for row in rows}) == 1
+        assert len({folds[row] for row in rows}) == 1
+    assert 14 <= split.count('test') <= 20
+    assert 6 <= split.count('val') <= 12
+    sizes = Counter(folds)
+    assert sorted(sizes) == [0, 1, 2, 3, 4] and min(sizes.values()) >= 12
+    alone = {path: path for path in paths}
+    assert stratified_split(paths, labels, groups=alone) == stratified_split(
+        paths, labels
+    )
+
+
+def test_a_class_of_one_group_trains():
+    paths, labels = collection(BLA=4)
+    split, folds = stratified_split(
+        paths, labels, groups=dict.fromkeys(paths, 'g')
+    )
+    assert split == ['train'] * 4 and folds == [None] * 4
+
+
+def test_published_test_list():
+    paths, labels = collection(BLA=40, LYT=20)
+    names = {f'BLA_{i:05}.jpg': 'BLA' for i in (3, 5, 39)}
+    split, folds = split_by_list(paths, labels, names)
+    tests = {p for p, s in zip(paths, split, strict=True) if s == 'test'}
+    assert tests == {f'BLA/{name}' for name in names}
+    assert counts_of(split, labels, 'val') == dict(BLA=4, LYT=2)
+    assert folds == [None] * 60
+    with pytest.raises(InputError, match='BLA_99999.jpg.*found none'):
+        split_by_list(paths, labels, {'BLA_99999.jpg': 'BLA'})
+    with pytest.raises(InputError, match=r'of class LYT.*\(BLA\)'):
+        split_by_list(paths, labels, {'BLA_00003.jpg': 'LYT'})

@@ -8,6 +8,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation import PerClassMetric
+from bm_plugins.evaluation.intervals import wilson
 
 CODES = ('AAA', 'BBB', 'CCC', 'DDD')
 N = 37
@@ -32,9 +33,12 @@ def sample(index):
 
 
 def evaluate(folder, indices, **settings):
-    settings.setdefault('min_support', 5)
+    folder.mkdir(exist_ok=True)
+    neighbours = folder / 'neighbours.csv'
+    neighbours.write_text('code,neighbour\nAAA,BBB\n')
+    settings = dict(min_support=5, neighbours=str(neighbours)) | settings
     metric = PerClassMetric(out_dir=str(folder), **settings)
-    metric.dataset_meta = dict(classes=CODES)
+    metric.dataset_meta = dict(classes=CODES, protocol='stratified, seed 0')
     for start in range(0, len(indices), 8):
         batch = [sample(i) for i in indices[start : start + 8]]
         metric.process(None, batch)
@@ -75,6 +79,26 @@ def check_files(folder):
     assert [row['path'] for row in rows] == [f'x,{i}.jpg' for i in range(N)]
     assert [row['label'] for row in rows] == [CODES[i] for i in labels]
     assert [row['pred'] for row in rows] == [CODES[i] for i in predictions]
+    figures = read(folder / 'figures.csv')
+    assert list(figures[0]) == [
+        'score',
+        'of',
+        'n',
+        'classes',
+        'value',
+        'low',
+        'high',
+        'interval',
+        'protocol',
+    ]
+    assert {row['protocol'] for row in figures} == {'stratified, seed 0'}
+    (accuracy,) = [row for row in figures if row['score'] == 'accuracy']
+    right = (labels == predictions).sum()
+    ends = wilson(right, N)
+    assert float(accuracy['value']) == pytest.approx(right / N)
+    assert [float(accuracy[key]) for key in ('low', 'high')] == pytest.approx(
+        [*ends]
+    )
     saved = [[float(row[f'p_{code}']) for code in CODES] for row in rows]
     np.testing.assert_allclose(saved, scores, atol=1e-6)
 
@@ -90,6 +114,11 @@ def test_one_process(tmp_path):
         f'per_class/{key}'
         for key in (
             'accuracy',
+            'calibration_error',
+            'f1_range',
+            'f1_std',
+            'tolerant_accuracy',
+            'tolerant_macro_f1',
             'balanced_accuracy',
             'macro_precision',
             'macro_recall',
@@ -129,8 +158,10 @@ def test_table_says_what_the_averages_run_over(tmp_path, capfd):
     least = int(sorted(counts)[1])
     evaluate(tmp_path, list(range(N)), min_support=least)
     text = (tmp_path / 'log').read_text()
-    assert 'over 3 classes' in text
-    assert f'over 2, support >= {least}' in text
+    assert f'{N} test images; protocol: stratified, seed 0' in text
+    (line,) = [line for line in text.splitlines() if 'macro F1  ' in line]
+    assert '3 classes' in line and line.endswith(' 2')
+    assert f'n >= {least} alone: ' in line
     assert 'no test images: DDD' in text
     few = CODES[int(counts.argmin())]
     assert f'few test images: {few}' in text

@@ -1,0 +1,59 @@
+"""Test sets drawn again from the one there is."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..errors import InputError
+
+
+def bootstrap_matrices(
+    labels: np.ndarray,
+    runs: Sequence[np.ndarray],
+    num_classes: int,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Iterator[np.ndarray]:
+    """Confusion matrices of runs on N test images drawn with replacement.
+
+    The paired bootstrap (Efron and Tibshirani 1993, chapter 13): the same
+    draw for every run. Images with the same label and predictions are one
+    cell of a multinomial, so that a draw costs as much as there are cells.
+
+    Args:
+        labels (np.ndarray): True class indices (N,).
+        runs (Sequence[np.ndarray]): Predicted indices (N,) of each run.
+        num_classes (int): Number C of classes.
+        replicates (int): Number R of draws. Defaults to 1000.
+        seed (int): Seed of the draws. Defaults to 0.
+
+    Yields:
+        np.ndarray: (runs, r, C, C) int64, the r together R.
+
+    Raises:
+        InputError: The runs are not of the same images.
+    """
+    if any(len(run) != len(labels) for run in runs) or not len(labels):
+        raise InputError(
+            'the runs are of different numbers of test images, or of none: '
+            f'{[len(run) for run in runs]} for {len(labels)} labels.'
+        )
+    cells, counts = np.unique(
+        np.stack([labels, *runs], 1), axis=0, return_counts=True
+    )
+    pairs = cells[:, :1] * num_classes + cells[:, 1:]
+    rng = np.random.default_rng(seed)
+    share = counts / counts.sum()
+    step = max(1, 4_000_000 // len(counts))  # to bound the memory
+    for done in range(0, replicates, step):
+        drawn = rng.multinomial(
+            len(labels), share, min(step, replicates - done)
+        )
+        matrices = np.zeros(
+            (len(runs), num_classes**2, len(drawn)), drawn.dtype
+        )
+        for run, pair in enumerate(pairs.T):
+            np.add.at(matrices[run], pair, drawn.T)
+        yield np.moveaxis(matrices, 1, 2).reshape(
+            len(runs), len(drawn), num_classes, num_classes
+        )

@@ -1,0 +1,192 @@
+"""Every score of a test with what it rests on and its interval."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .bootstrap import bootstrap_matrices
+from .calibration import calibration_interval, expected_calibration_error
+from .class_groups import GROUPS, class_groups
+from .intervals import percentile_interval, wilson
+from .per_class import (
+    averages,
+    class_mean,
+    confusion_matrix,
+    per_class_scores,
+)
+from .tolerant import tolerate
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A score with its 95 % interval.
+
+    Attributes:
+        score (str): Its name, as ``recall`` or ``macro_f1``.
+        of (str): The class's code, or ``all``.
+        n (int): Images that it rests on.
+        classes (int): Classes that it rests on.
+        value (float): The score.
+        low (float): Lower end of the interval.
+        high (float): Upper end.
+        interval (str): ``Wilson`` or ``bootstrap``.
+    """
+
+    score: str
+    of: str
+    n: int
+    classes: int
+    value: float
+    low: float
+    high: float
+    interval: str
+
+    def __str__(self) -> str:
+        return f'{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]'
+
+
+def figures_of(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    codes: Sequence[str],
+    min_support: int = 10,
+    train_support: np.ndarray | None = None,
+    neighbours: Sequence[tuple[int, int]] = (),
+    replicates: int = 1000,
+    seed: int = 0,
+) -> dict[tuple[str, str], Figure]:
+    """All figures of a test.
+
+    By class: precision and recall with Wilson's interval, F1 with the
+    bootstrap's. Over the test: ``accuracy`` (Wilson); the other averages of
+    :func:`averages`; ``tolerant_accuracy`` and ``tolerant_macro_f1``;
+    ``head_f1``, ``middle_f1`` and ``tail_f1``, means over thirds of the
+    classes by training support; ``f1_std`` and ``f1_range``, the spread
+    between the classes; ``calibration_error``. The intervals are those of the
+    draw of test images, given the trained model.
+
+    Args:
+        labels (np.ndarray): True class indices (N,).
+        scores (np.ndarray): Probabilities (N, C).
+        codes (Sequence[str]): Class codes (C,).
+        min_support (int): Test images that a class needs for ``*_min_support``
+            averages. Defaults to 10.
+        train_support (np.ndarray, optional): Training images (C,). Defaults
+            to None: no groups.
+        neighbours (Sequence[tuple[int, int]]): As for :func:`tolerate`; none
+            for no tolerant score.
+        replicates (int): Bootstrap draws. Defaults to 1000.
+        seed (int): Their seed. Defaults to 0.
+
+    Returns:
+        dict[tuple[str, str], Figure]: By score and code (``all`` over the
+        test). Without test images, a class has none.
+    """
+    predictions = scores.argmax(1)
+    count = len(codes)
+    matrix = confusion_matrix(labels, predictions, count)
+    draws = np.concatenate(
+        list(
+            bootstrap_matrices(labels, [predictions], count, replicates, seed)
+        ),
+        axis=1,
+    )[0]
+    result = _by_class(matrix, draws, codes)
+    support = matrix.sum(1)
+    enough = support >= min_support
+    functions: dict[str, Callable] = {
+        name: lambda m, name=name: averages(m, min_support, enough)[name]
+        for name in averages(matrix, min_support)
+    }
+    over = {
+        name: (support > 0) & (enough | ('min_support' not in name))
+        for name in functions
+    }
+    if neighbours:
+        for name in ('accuracy', 'macro_f1'):
+            functions[f'tolerant_{name}'] = lambda m, name=name: averages(
+                tolerate(m, neighbours), min_support
+            )[name]
+    if train_support is not None:
+        groups = class_groups(train_support)
+        for number, name in enumerate(GROUPS):
+            members = groups == number
+            functions[f'{name}_f1'] = lambda m, members=members: _mean_f1(
+                m, members
+            )
+            over[f'{name}_f1'] = members & (support > 0)
+    functions['f1_std'] = lambda m: _f1_spread(m)[0]
+    functions['f1_range'] = lambda m: _f1_spread(m)[1]
+    values = {name: function(matrix) for name, function in functions.items()}
+    for name, function in functions.items():
+        classes = over.get(name, support > 0)
+        n, value = int(support[classes].sum()), float(values[name])
+        if not n:
+            continue
+        if 'accuracy' in name and 'balanced' not in name:
+            ends, kind = wilson(value * n, n), 'Wilson'
+        else:
+            ends, kind = percentile_interval(function(draws)), 'bootstrap'
+        result[name, 'all'] = Figure(
+            name, 'all', n, int(classes.sum()), value, *map(float, ends), kind
+        )
+    ends = calibration_interval(
+        scores, labels, replicates=replicates, seed=seed
+    )
+    result['calibration_error', 'all'] = Figure(
+        'calibration_error',
+        'all',
+        len(labels),
+        int((support > 0).sum()),
+        expected_calibration_error(scores, labels),
+        *map(float, ends),
+        'bootstrap',
+    )
+    return result
+
+
+def _by_class(
+    matrix: np.ndarray, draws: np.ndarray, codes: Sequence[str]
+) -> dict[tuple[str, str], Figure]:
+    hits, support, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    scores, drawn = per_class_scores(matrix), per_class_scores(draws)
+    # A draw without the class says nothing of its F1.
+    f1 = np.where(drawn.support > 0, drawn.f1, np.nan)
+    result = {}
+    for i, code in enumerate(codes):
+        if not support[i]:
+            continue
+        for name, n, value, ends, kind in (
+            ('precision', predicted[i], scores.precision[i], None, 'Wilson'),
+            ('recall', support[i], scores.recall[i], None, 'Wilson'),
+            (
+                'f1',
+                support[i],
+                scores.f1[i],
+                percentile_interval(f1[:, i]),
+                'bootstrap',
+            ),
+        ):
+            if ends is None:
+                ends = wilson(hits[i], n)
+            result[name, code] = Figure(
+                name, code, int(n), 1, float(value), *map(float, ends), kind
+            )
+    return result
+
+
+def _mean_f1(matrix: np.ndarray, members: np.ndarray) -> np.ndarray:
+    scores = per_class_scores(matrix)
+    return class_mean(scores.f1, (scores.support > 0) & members)
+
+
+def _f1_spread(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard deviation and range (...) of F1 between the classes."""
+    scores = per_class_scores(matrix)
+    present = scores.support > 0
+    mean = class_mean(scores.f1, present)
+    square = (scores.f1 - mean[..., None]) ** 2
+    f1 = np.where(present, scores.f1, np.nan)
+    spread = np.nanmax(f1, -1) - np.nanmin(f1, -1)
+    return np.sqrt(class_mean(square, present)), spread

@@ -1,0 +1,190 @@
+"""Train, test and keep the figures, through the launch scripts."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+
+from .atomic_write import atomic_write
+from .errors import InputError
+
+LINEAR = ('linear_bm.py', 'linear_tiny_bm.py')
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A training and the test that follows.
+
+    Attributes:
+        root (Path): The project's folder, with ``tools/`` and ``configs/``.
+        train (str or None): Config to train; None for the untrained baseline.
+        test (str): Config to test with: the same, or a linear evaluation.
+        processes (int): GPUs, or processes without any.
+        options (Sequence[str]): ``key=value`` of the training.
+        test_options (Sequence[str]): ``key=value`` of the test.
+        env (Mapping[str, str]): Environment variables, as ``BM_FOLD``.
+    """
+
+    root: Path
+    train: str | None
+    test: str
+    processes: int
+    options: Sequence[str] = ()
+    test_options: Sequence[str] = ()
+    env: Mapping[str, str] | None = None
+
+    def run(self, folder: Path, pretrained: Path | None = None) -> Path:
+        """Do what is not done yet.
+
+        Args:
+            folder (Path): Gets ``train`` and ``test``. What is finished there
+                is kept, what was cut off is resumed.
+            pretrained (Path, optional): A finished training's folder, to test
+                instead of training.
+
+        Returns:
+            Path: The test's folder, with its CSV files.
+
+        Raises:
+            InputError: A step failed, or the folder holds another
+                experiment.
+        """
+        self._claim(folder, pretrained)
+        test = folder / 'test'
+        if (test / 'figures.csv').is_file():
+            return test
+        checkpoint = 'none'
+        options = list(self.test_options)
+        if self.train or pretrained:
+            trained = pretrained or self.run_training(folder)
+            checkpoint = (trained / 'last_checkpoint').read_text().strip()
+        else:
+            options.append('load_from=None')
+        self._launch(
+            ['tools/dist_test.sh', self.test, checkpoint],
+            test,
+            options,
+        )
+        return test
+
+    def run_training(self, folder: Path) -> Path:
+        """Train, or go on with it; returns its folder."""
+        trained = folder / 'train'
+        self._launch(
+            ['tools/dist_train.sh', self.train],
+            trained,
+            self.options,
+            '--resume',
+        )
+        return trained
+
+    def _launch(
+        self,
+        command: list[str],
+        folder: Path,
+        options: Sequence[str],
+        *flags: str,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [*command, str(self.processes), '--work-dir', str(folder)]
+        command += flags
+        if options:
+            command += ['--cfg-options', *options]
+        print('$ ' + ' '.join(command), flush=True)
+        log = folder / 'output.log'
+        with open(log, 'ab') as stream:
+            status = subprocess.run(
+                command,
+                cwd=self.root,
+                env={
+                    **os.environ,
+                    'PYTHON': sys.executable,
+                    **(self.env or {}),
+                },
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            ).returncode
+        if status:
+            said = [
+                line
+                for line in log.read_text(errors='replace').splitlines()
+                if line.startswith('error: ')
+            ]
+            reason = said[-1].removeprefix('error: ') if said else ''
+            raise InputError(
+                f'{" ".join(command[:2])} ended with status {status}. '
+                f'{reason} See {log}; what is finished is kept, the same '
+                'command goes on from there.'
+            )
+
+    def _claim(self, folder: Path, pretrained: Path | None) -> None:
+        """Refuse a folder of other settings."""
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = dict(
+            train=self._digest(self.train),
+            test=self._digest(self.test),
+            options=list(self.options),
+            test_options=list(self.test_options),
+            env=dict(self.env or {}),
+            pretrained=str(pretrained) if pretrained else None,
+        )
+        file = folder / 'experiment.json'
+        if file.is_file():
+            before = json.loads(file.read_text())
+            wrong = [k for k, v in settings.items() if before.get(k) != v]
+            if wrong:
+                raise InputError(
+                    f'{folder} holds an experiment with another '
+                    f'{", ".join(wrong)}. Give another --work-dir, or remove '
+                    'it.'
+                )
+            return
+        with atomic_write(file) as partial:
+            partial.write_text(json.dumps(settings, indent=2) + '\n')
+
+    def _digest(self, config: str | None) -> str | None:
+        """A config's name and the hash of all that it says."""
+        if config is None:
+            return None
+        text = Config.fromfile(self.root / config).pretty_text
+        return f'{config} {sha256(text.encode()).hexdigest()[:16]}'
+
+
+def linear_config(root: Path, config: str) -> str:
+    """The config that tests what ``config`` trains.
+
+    Args:
+        root (Path): The project's folder.
+        config (str): A training config, relative to it.
+
+    Returns:
+        str: ``config`` itself where it has a test, else the linear evaluation
+        of its backbone.
+
+    Raises:
+        InputError: No linear evaluation here has that backbone.
+    """
+    cfg = Config.fromfile(root / config)
+    if 'test_dataloader' in cfg:
+        return config
+    shapes = _backbone_shapes(cfg)
+    for name in LINEAR:
+        other = Config.fromfile(root / 'configs' / name)
+        if _backbone_shapes(other) == shapes:
+            return f'configs/{name}'
+    raise InputError(
+        f'{config} has no test part, and none of {", ".join(LINEAR)} has its '
+        'backbone: name a linear evaluation config by --linear.'
+    )
+
+
+def _backbone_shapes(cfg: Config) -> dict:
+    backbone = MODELS.build(cfg.model.backbone)
+    return {key: value.shape for key, value in backbone.state_dict().items()}

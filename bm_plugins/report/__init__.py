@@ -1,0 +1,1 @@
+"""Comparisons, tables and pictures of finished runs."""

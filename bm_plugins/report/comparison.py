@@ -1,0 +1,154 @@
+"""Is one run better than another by more than the draw of test images?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..evaluation.bootstrap import bootstrap_matrices
+from ..evaluation.intervals import percentile_interval
+from ..evaluation.mcnemar import mcnemar
+from ..evaluation.per_class import averages, confusion_matrix
+from .run_folder import Run, check_same_test
+
+SCORES = {
+    'accuracy': 'accuracy',
+    'balanced_accuracy': 'balanced accuracy',
+    'macro_f1': 'macro F1',
+    'macro_f1_min_support': 'macro F1, n >= {}',
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A score of A and B, and B - A with its 95 % interval.
+
+    Attributes:
+        score (str): Its name.
+        pair (str): ``1``, ``2``, ... or ``mean``.
+        a (float): Score of A.
+        b (float): Score of B.
+        low (float): Lower end of the interval of b - a.
+        high (float): Upper end.
+    """
+
+    score: str
+    pair: str
+    a: float
+    b: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """Whether the interval leaves out 0."""
+        if self.low > 0:
+            return 'B is higher'
+        return 'A is higher' if self.high < 0 else 'no more than noise'
+
+
+def compare_runs(
+    before: Sequence[Run],
+    after: Sequence[Run],
+    min_support: int = 10,
+    replicates: int = 10_000,
+    seed: int = 0,
+) -> list[Difference]:
+    """Paired bootstrap of the runs' differences.
+
+    Args:
+        before (Sequence[Run]): A, as many as ``after``; the first of both are
+            a pair (say, of the same seed), and so on.
+        after (Sequence[Run]): B.
+        min_support (int): Test images of the ``*_min_support`` average.
+        replicates (int): Draws of test images. Defaults to 10,000.
+        seed (int): Their seed.
+
+    Returns:
+        list[Difference]: Each score of each pair, then of the mean over the
+        pairs where there are several.
+
+    Raises:
+        InputError: The runs do not pair, or are not of the same test.
+    """
+    runs = [*before, *after]
+    if len(before) != len(after) or not before:
+        raise InputError(
+            f'{len(before)} runs to compare with {len(after)}: give pairs, '
+            'first all of A, then all of B.'
+        )
+    check_same_test(runs)
+    labels, count = runs[0].labels, len(runs[0].codes)
+    enough = np.bincount(labels, minlength=count) >= min_support
+
+    def score(matrices: np.ndarray) -> dict[str, np.ndarray]:
+        return averages(matrices, min_support, enough)
+
+    drawn = [
+        score(part)
+        for part in bootstrap_matrices(
+            labels, [run.predictions for run in runs], count, replicates, seed
+        )
+    ]
+    observed = score(
+        np.stack(
+            [confusion_matrix(labels, r.predictions, count) for r in runs]
+        )
+    )
+    half = len(before)
+    result = []
+    for name in SCORES:
+        if np.isnan(observed[name]).any():
+            continue
+        a, b = observed[name][:half], observed[name][half:]
+        draws = np.concatenate([part[name] for part in drawn], axis=1)
+        draws = draws[half:] - draws[:half]
+        rows = [(str(i + 1), a[i], b[i], draws[i]) for i in range(half)]
+        if half > 1:
+            rows.append(('mean', a.mean(), b.mean(), draws.mean(0)))
+        for pair, first, second, differences in rows:
+            ends = percentile_interval(differences)
+            result.append(
+                Difference(
+                    name, pair, *map(float, (first, second)), *map(float, ends)
+                )
+            )
+    return result
+
+
+def comparison_text(
+    before: Sequence[Run], after: Sequence[Run], min_support: int = 10, **draws
+) -> str:
+    """The comparison as lines to print; arguments as above."""
+    differences = compare_runs(before, after, min_support, **draws)
+    first = before[0]
+    classes = len({*first.labels.tolist()})
+    lines = [
+        f'{len(first.paths)} test images of {classes} classes; protocol: '
+        f'{first.protocol}.',
+        'B - A with its 95 % interval, by a paired bootstrap over the images.',
+        '',
+        f'{"score":20} {"pair":4}  A      B      B - A',
+    ]
+    for d in differences:
+        title = SCORES[d.score].format(min_support)
+        lines.append(
+            f'{title:20} {d.pair:4}  {d.a:.3f}  {d.b:.3f}  {d.b - d.a:+.3f} '
+            f'[{d.low:+.3f}, {d.high:+.3f}]  {d.verdict}'
+        )
+    lines.append('')
+    for i, (a, b) in enumerate(zip(before, after, strict=True), 1):
+        only_a, only_b, p = mcnemar(a.labels, a.predictions, b.predictions)
+        lines.append(
+            f"McNemar's exact test, pair {i}: {only_a} images right by A "
+            f'alone, {only_b} by B alone, p = {p:.3g}'
+            + (', more than noise.' if p < 0.05 else ', no more than noise.')
+        )
+    lines += [
+        '',
+        'The intervals are over test images, given these trained models: '
+        'another seed',
+        'or another training set adds to them.',
+    ]
+    return '\n'.join(lines)

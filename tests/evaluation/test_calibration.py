@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from bm_plugins.evaluation.calibration import (
+    apply_temperature,
+    calibration_interval,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+)
+
+
+def draw(n, sharpness, seed=0, classes=4):
+    """Labels of softmax(logits), scores of softmax(sharpness · logits)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, classes))
+    truth = softmax(logits, 1).cumsum(1)
+    labels = (rng.random((n, 1)) > truth).sum(1)
+    return softmax(sharpness * logits, 1), labels, logits
+
+
+def test_error_by_a_loop_over_bins():
+    scores, labels, _ = draw(500, 2.0)
+    confidence, right = scores.max(1), scores.argmax(1) == labels
+    expected = 0.0
+    edges = np.linspace(0, 1, 16)
+    bins = reliability(scores, labels)
+    for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+        inside = (confidence > low) & (confidence <= high)
+        assert bins['count'][i] == inside.sum()
+        if inside.any():
+            gap = confidence[inside].mean() - right[inside].mean()
+            expected += inside.mean() * abs(gap)
+            assert bins['accuracy'][i] == pytest.approx(right[inside].mean())
+        else:
+            assert np.isnan(bins['confidence'][i])
+    found = expected_calibration_error(scores, labels)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_error_by_hand():
+    scores = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [1.0, 0.0]])
+    labels = np.array([0, 1, 1, 0])
+    # bins of .9, .6 and 1: gaps .8, .4 and 0 in sum
+    assert expected_calibration_error(scores, labels) == pytest.approx(0.3)
+
+
+def test_interval_covers_the_population():
+    """Of 100 tests some 95 % cover the error of a million images."""
+    scores, labels, _ = draw(1_000_000, 2.0)
+    truth = expected_calibration_error(scores, labels)
+    assert truth > 0.05
+    covered = 0
+    for i in range(100):
+        part = slice(1000 * i, 1000 * i + 1000)
+        low, high = calibration_interval(
+            scores[part], labels[part], replicates=200, seed=i
+        )
+        covered += low <= truth <= high
+    assert 88 <= covered <= 99
+
+
+@pytest.mark.parametrize('sharpness', [0.5, 1.0, 3.0])
+def test_temperature_is_the_likeliest(sharpness):
+    scores, labels, logits = draw(2000, sharpness)
+    found = fit_temperature(scores, labels)
+
+    def loss(log_t):
+        log_p = log_softmax(sharpness * logits / np.exp(log_t), 1)
+        return -log_p[np.arange(2000), labels].mean()
+
+    best = minimize_scalar(loss, bounds=(-4, 4), options=dict(xatol=1e-8))
+    assert found == pytest.approx(np.exp(best.x), rel=1e-3)
+    assert found == pytest.approx(sharpness, rel=0.1)
+    before = expected_calibration_error(scores, labels)
+    scaled = apply_temperature(scores, found)
+    np.testing.assert_allclose(scaled.sum(1), 1)
+    assert (scaled.argmax(1) == scores.argmax(1)).all()
+    if sharpness != 1:
+        assert expected_calibration_error(scaled, labels) < before / 2
+
+
+def test_probabilities_that_were_rounded_to_zero():
+    scores = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    temperature = fit_temperature(scores, np.array([0, 1, 1]))
+    assert np.isfinite(apply_temperature(scores, temperature)).all()
+    assert temperature > 1

@@ -1,0 +1,52 @@
+"""Compare two tested runs on the same images, or several pairs of them.
+
+  python tools/compare.py RUN_A RUN_B
+  python tools/compare.py untrained_{0,1,2} pretrained_{0,1,2}
+
+Each is the --work-dir of tools/test.py. Of several, the first half are A, the
+second half B; the first A is paired with the first B (say, the same seed).
+Says whether B - A is more than the draw of the test images explains: paired
+bootstrap, and McNemar's test.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.report.comparison import comparison_text  # noqa: E402
+from bm_plugins.report.run_folder import read_run  # noqa: E402
+
+
+def main() -> None:
+    """Read the runs and print the comparison."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('runs', nargs='+', metavar='RUN')
+    parser.add_argument(
+        '--min-support',
+        type=int,
+        default=10,
+        help='test images a class needs for the second macro F1',
+    )
+    parser.add_argument('--replicates', type=int, default=10_000)
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    runs = [read_run(folder) for folder in args.runs]
+    half = len(runs) // 2
+    print(
+        comparison_text(
+            runs[:half],
+            runs[half:],
+            args.min_support,
+            replicates=args.replicates,
+            seed=args.seed,
+        )
+    )
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -1,0 +1,104 @@
+"""The paper's comparison on a small data set: what `make results` runs.
+
+One small network, the same number of images seen, several seeds: untrained,
+supervised with and without balanced sampling, mixup and weights, SwAV and
+SupCon with a linear classifier. Finished runs are kept and interrupted ones
+resumed, so the same command goes on.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.experiment import Experiment, linear_config  # noqa: E402
+from bm_plugins.report.results_table import results_table  # noqa: E402
+from bm_plugins.report.run_folder import read_run  # noqa: E402
+
+EXPERIMENTS = {
+    'untrained': None,
+    'supervised': 'resnet_tiny_unbalanced_bm',
+    'supervised, balanced': 'resnet_tiny_bm',
+    'supervised, balanced, mixup': 'resnet_tiny_mixup_bm',
+    'supervised, balanced, weighted': 'resnet_tiny_weighted_bm',
+    'SwAV + linear': 'swav_tiny_bm',
+    'SupCon + linear': 'supcon_tiny_bm',
+}
+CLASSIC = 'SwAV + linear by SGD'
+
+
+def main() -> None:
+    """Run what is missing, then print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', required=True, help='your collection')
+    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--epochs', type=int, default=40)
+    parser.add_argument(
+        '--processes', type=int, default=max(torch.cuda.device_count(), 2)
+    )
+    parser.add_argument(
+        '--work-dir', type=Path, default=ROOT / 'work_dirs/results'
+    )
+    args = parser.parse_args()
+    os.environ['BM_DATA_ROOT'] = os.path.abspath(args.data)
+    runs = {name: [] for name in [*EXPERIMENTS, CLASSIC]}
+    for seed in range(args.seeds):
+        for name, config in EXPERIMENTS.items():
+            folder = run_folder(args.work_dir, name, seed)
+            runs[name].append(
+                experiment(config, seed, args.epochs, args.processes).run(
+                    folder
+                )
+            )
+        swav = run_folder(args.work_dir, 'SwAV + linear', seed) / 'train'
+        checkpoint = (swav / 'last_checkpoint').read_text().strip()
+        sgd = 'configs/linear_sgd_tiny_bm.py'
+        options = [f'randomness.seed={seed}', f'load_from={checkpoint}']
+        runs[CLASSIC].append(
+            Experiment(ROOT, sgd, sgd, args.processes, options).run(
+                run_folder(args.work_dir, CLASSIC, seed)
+            )
+        )
+    table = results_table(
+        {
+            name: [read_run(f) for f in folders]
+            for name, folders in runs.items()
+        }
+    )
+    (args.work_dir / 'results.md').write_text(table)
+    print(table)
+
+
+def experiment(
+    config: str | None, seed: int, epochs: int, processes: int
+) -> Experiment:
+    """One of the comparison's runs."""
+    options = [f'randomness.seed={seed}']
+    if config is None:
+        test = 'configs/linear_tiny_bm.py'
+        return Experiment(ROOT, None, test, processes, (), options)
+    config = f'configs/{config}.py'
+    last = 1 if config.startswith(('configs/swav', 'configs/supcon')) else 0
+    train = [
+        *options,
+        f'train_cfg.max_epochs={epochs}',
+        f'param_scheduler.{last}.end={epochs}',
+    ]
+    test = linear_config(ROOT, config)
+    return Experiment(ROOT, config, test, processes, train, options)
+
+
+def run_folder(work_dir: Path, name: str, seed: int) -> Path:
+    """Where a run of the comparison is kept."""
+    plain = name.replace(',', '').replace(' + ', '_').replace(' ', '_')
+    return work_dir.resolve() / f'{plain}_{seed}'
+
+
+if __name__ == '__main__':
+    cli.run(main)
