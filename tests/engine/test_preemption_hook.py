@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -68,16 +69,18 @@ def test_waits_for_the_end_of_an_accumulation(cells, tmp_path):
 class SignalWorkers(Hook):
     """SIGTERM for the workers of the data loader, from another process."""
 
-    signalled = ()
+    def __init__(self):
+        self.others = set(multiprocessing.active_children())
+        self.signalled = set()
 
     def before_train_iter(self, runner, **_):
         if runner.iter == 2:
-            children = Path(f'/proc/self/task/{os.getpid()}/children')
-            self.signalled = children.read_text().split()
+            children = set(multiprocessing.active_children())
+            self.signalled = children - self.others
             pid = os.fork()
             if pid == 0:
                 for worker in self.signalled:
-                    os.kill(int(worker), signal.SIGTERM)
+                    os.kill(worker.pid, signal.SIGTERM)
                 os._exit(0)
             os.waitpid(pid, 0)
 
