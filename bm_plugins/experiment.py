@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
+from mmengine.logging import MMLogger
 from mmpretrain.registry import MODELS
 
 from .atomic_write import atomic_write
@@ -58,24 +60,23 @@ class Experiment:
         """
         self._claim(folder, pretrained)
         test = folder / 'test'
-        if (test / 'figures.csv').is_file():
+        if (test / 'predictions.csv').is_file():  # the last that is written
             return test
-        checkpoint = 'none'
-        options = list(self.test_options)
-        if self.train or pretrained:
-            trained = pretrained or self.run_training(folder)
-            checkpoint = (trained / 'last_checkpoint').read_text().strip()
+        checkpoint, options = 'none', list(self.test_options)
+        if pretrained:
+            checkpoint = chosen_checkpoint(pretrained)
+        elif self.train:
+            checkpoint = chosen_checkpoint(self.run_training(folder))
         else:
             options.append('load_from=None')
         self._launch(
-            ['tools/dist_test.sh', self.test, checkpoint],
-            test,
-            options,
+            ['tools/dist_test.sh', self.test, str(checkpoint)], test, options
         )
         return test
 
     def run_training(self, folder: Path) -> Path:
         """Train, or go on with it; returns its folder."""
+        self._claim(folder, None)
         trained = folder / 'train'
         self._launch(
             ['tools/dist_train.sh', self.train],
@@ -153,8 +154,25 @@ class Experiment:
         """A config's name and the hash of all that it says."""
         if config is None:
             return None
-        text = Config.fromfile(self.root / config).pretty_text
+        text = read_config(self.root / config).pretty_text
         return f'{config} {sha256(text.encode()).hexdigest()[:16]}'
+
+
+def chosen_checkpoint(trained: Path) -> Path:
+    """The checkpoint of a training that counts.
+
+    Args:
+        trained (Path): Its folder.
+
+    Returns:
+        Path: The best one where the config chooses by validation, else the
+        last.
+    """
+    best = sorted(trained.glob('best_*.pth'), key=lambda f: f.stat().st_mtime)
+    if best:
+        return best[-1]
+    last = Path((trained / 'last_checkpoint').read_text().strip())
+    return trained / last.name  # wherever the folder has been moved
 
 
 def linear_config(root: Path, config: str) -> str:
@@ -171,18 +189,50 @@ def linear_config(root: Path, config: str) -> str:
     Raises:
         InputError: No linear evaluation here has that backbone.
     """
-    cfg = Config.fromfile(root / config)
-    if 'test_dataloader' in cfg:
+    cfg = read_config(root / config)
+    if cfg.get('test_dataloader'):
         return config
     shapes = _backbone_shapes(cfg)
     for name in LINEAR:
-        other = Config.fromfile(root / 'configs' / name)
+        other = read_config(root / 'configs' / name)
         if _backbone_shapes(other) == shapes:
             return f'configs/{name}'
     raise InputError(
         f'{config} has no test part, and none of {", ".join(LINEAR)} has its '
         'backbone: name a linear evaluation config by --linear.'
     )
+
+
+def read_config(file: Path, options: Sequence[str] = ()) -> Config:
+    """A config, read without a word.
+
+    Args:
+        file (Path): The config.
+        options (Sequence[str]): ``key=value``, as for ``--cfg-options``.
+
+    Raises:
+        InputError: It does not exist, or an option has no value.
+    """
+    for option in options:
+        if '=' not in option:
+            raise InputError(f'--cfg-options {option}: expected key=value.')
+    if not file.is_file():
+        raise InputError(
+            f'config {file} does not exist; see the configs folder.'
+        )
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')  # it names each environment variable
+    try:
+        cfg = Config.fromfile(file)
+    finally:
+        logger.setLevel(level)
+    parser = ArgumentParser()
+    parser.add_argument('--options', nargs='+', action=DictAction, default={})
+    if options:
+        parsed = parser.parse_args(['--options', *options])
+        cfg.merge_from_dict(parsed.options)
+    return cfg
 
 
 def _backbone_shapes(cfg: Config) -> dict:

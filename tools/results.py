@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.experiment import Experiment, linear_config  # noqa: E402
+from bm_plugins.experiment import (  # noqa: E402
+    Experiment,
+    chosen_checkpoint,
+    linear_config,
+)
 from bm_plugins.report.results_table import results_table  # noqa: E402
 from bm_plugins.report.run_folder import read_run  # noqa: E402
 
@@ -40,7 +44,10 @@ def main() -> None:
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--epochs', type=int, default=40)
     parser.add_argument(
-        '--processes', type=int, default=max(torch.cuda.device_count(), 2)
+        '--gpus',
+        type=int,
+        default=torch.cuda.device_count() or 2,
+        help='processes where there is none',
     )
     parser.add_argument(
         '--work-dir', type=Path, default=ROOT / 'work_dirs/results'
@@ -52,16 +59,16 @@ def main() -> None:
         for name, config in EXPERIMENTS.items():
             folder = run_folder(args.work_dir, name, seed)
             runs[name].append(
-                experiment(config, seed, args.epochs, args.processes).run(
-                    folder
-                )
+                experiment(config, seed, args.epochs, args.gpus).run(folder)
             )
         swav = run_folder(args.work_dir, 'SwAV + linear', seed) / 'train'
-        checkpoint = (swav / 'last_checkpoint').read_text().strip()
         sgd = 'configs/linear_sgd_tiny_bm.py'
-        options = [f'randomness.seed={seed}', f'load_from={checkpoint}']
+        options = [
+            f'randomness.seed={seed}',
+            f'load_from={chosen_checkpoint(swav)}',
+        ]
         runs[CLASSIC].append(
-            Experiment(ROOT, sgd, sgd, args.processes, options).run(
+            Experiment(ROOT, sgd, sgd, args.gpus, options).run(
                 run_folder(args.work_dir, CLASSIC, seed)
             )
         )

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
 
-from ..atomic_write import atomic_write
+from ..csv_file import write_csv
 from ..errors import InputError
 
 SPLITS = frozenset({'train', 'val', 'test'})
@@ -106,13 +106,8 @@ def write_manifest(
     folds: Sequence[int | None],
 ) -> None:
     """Write ``path,label,split,fold``, whole or not at all."""
-    with (
-        atomic_write(file) as partial,
-        open(partial, 'w', newline='', encoding='utf-8') as stream,
-    ):
-        writer = csv.writer(stream, lineterminator='\n')
-        writer.writerow(['path', 'label', 'split', 'fold'])
-        writer.writerows(zip(paths, labels, splits, folds, strict=True))
+    rows = zip(paths, labels, splits, folds, strict=True)
+    write_csv(file, ['path', 'label', 'split', 'fold'], rows)
 
 
 def stamp_file(manifest: str | Path) -> Path:

@@ -1,6 +1,5 @@
 """The metric that reports class by class."""
 
-import csv
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
@@ -11,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpretrain.registry import METRICS
 
-from ..atomic_write import atomic_write
+from ..csv_file import write_csv
 from ..errors import InputError
 from .figures import Figure, figures_of
 from .per_class import averages, confusion_matrix, per_class_scores
@@ -167,11 +166,4 @@ class PerClassMetric(BaseMetric):
         self._write('per_class.csv', header, rows)
 
     def _write(self, name: str, header: list, rows: Iterable[list]) -> None:
-        path = os.path.join(self.out_dir, name)
-        with (
-            atomic_write(path) as partial,
-            open(partial, 'w', newline='') as stream,
-        ):
-            writer = csv.writer(stream, lineterminator='\n')
-            writer.writerow(header)
-            writer.writerows(rows)
+        write_csv(os.path.join(self.out_dir, name), header, rows)
