@@ -11,9 +11,10 @@ from ..atomic_write import atomic_write
 from ..csv_file import write_csv
 from ..errors import InputError
 from ..evaluation.fold_interval import fold_interval
-from .run_folder import Run, read_table
+from .run_folder import Run
 
 SUMMARY = 'summary.csv'
+FOLDS = 'folds.csv'
 PROTOCOL = 'protocol.json'
 
 
@@ -46,7 +47,7 @@ class FoldScore:
     def __str__(self) -> str:
         text = f'{self.mean:.3f}'
         if len(self.values) > 1:
-            low, high = fold_interval(self.values)
+            low, high = fold_interval(self.values).clip(0, 1)
             text += f' ± {self.std:.3f} [{low:.3f}, {high:.3f}]'
         return text
 
@@ -115,7 +116,7 @@ def write_folds(runs: Sequence[Run], folder: Path, protocol: str) -> None:
         ),
     )
     write_csv(
-        folder / 'folds.csv',
+        folder / FOLDS,
         ('fold', 'code', 'metric', 'n', 'value'),
         (
             (fold, f.of, f.score, f.n, f'{f.value:.6f}')
@@ -130,12 +131,3 @@ def write_folds(runs: Sequence[Run], folder: Path, protocol: str) -> None:
 def read_protocol(folder: Path) -> str:
     """The protocol that :func:`write_folds` noted."""
     return json.loads((folder / PROTOCOL).read_text())['protocol']
-
-
-def read_summary(folder: Path) -> list[dict[str, str]]:
-    """Rows of ``summary.csv``.
-
-    Raises:
-        InputError: It is missing or empty.
-    """
-    return read_table(folder / SUMMARY)

@@ -6,7 +6,7 @@ import torch
 from bm_plugins.evaluation import PerClassMetric
 
 
-def write_run(folder, labels, scores, codes='ABCD', **meta):
+def write_run(folder, labels, scores, codes='ABCD', prefix='', **meta):
     metric = PerClassMetric(out_dir=str(folder), replicates=100)
     codes = tuple(codes)
     metric.dataset_meta = dict(classes=codes, protocol='by hand') | meta
@@ -16,7 +16,7 @@ def write_run(folder, labels, scores, codes='ABCD', **meta):
             [
                 dict(
                     sample_idx=i,
-                    path=f'{codes[label]}/{i:05}.jpg',
+                    path=f'{codes[label]}/{prefix}{i:05}.jpg',
                     gt_label=torch.tensor([label]),
                     pred_score=torch.as_tensor(score),
                 )
@@ -35,3 +35,15 @@ def draw(n, accuracy, seed, classes=4, labels=None):
     right = rng.random(n) < accuracy
     scores[right, labels[right]] += 1
     return labels, scores / scores.sum(1, keepdims=True)
+
+
+def write_fold(folder, fold, labels, scores, codes='ABCD', **meta):
+    """A fold's run; its image names start with the fold."""
+    return write_run(
+        folder / f'fold_{fold}' / 'test',
+        labels,
+        scores,
+        codes,
+        prefix=f'{fold}_',
+        **meta,
+    )

@@ -1,0 +1,43 @@
+"""Put runs beside the paper's Tables 2, 3 and 4.
+
+  tools/report.py work_dirs/linear_bm work_dirs/kfold --out work_dirs/report
+
+Each RUN is the --work-dir of tools/test.py or of tools/kfold.py. Writes
+table2, table3 and table4 as .csv, .md and .tex, and report.md with all of
+them, the protocols and what the averages run over.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.report.paper_report import write_report  # noqa: E402
+
+
+def main() -> None:
+    """Read the runs and write the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('runs', nargs='+', type=Path, metavar='RUN')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR')
+    parser.add_argument(
+        '--names', nargs='+', help='of the runs; default: their folders'
+    )
+    parser.add_argument(
+        '--min-support',
+        type=int,
+        default=10,
+        help='test images a class needs for the second macro average',
+    )
+    args = parser.parse_args()
+    write_report(args.runs, args.out, args.names, args.min_support)
+    print((args.out / 'report.md').read_text(encoding='utf-8'))
+    print(f'Written to {args.out}: report.md table{{2,3,4}}.{{csv,md,tex}}')
+
+
+if __name__ == '__main__':
+    cli.run(main)
