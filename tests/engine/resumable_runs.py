@@ -1,5 +1,7 @@
 """Runs of seconds, to be cut off and resumed."""
 
+from uuid import uuid4
+
 import torch
 
 from bm_plugins.compat.safe_loading import load
@@ -70,7 +72,7 @@ def classifier(cells, work_dir, workers=0, loss=SOFT, **kwargs):
         ),
         default_scope='mmpretrain',
         randomness=dict(seed=0),
-        experiment_name=f'{work_dir.name}{kwargs.get("resume")}',
+        experiment_name=uuid4().hex,  # mmengine's: global, to the second
     )
     return MarrowRunner(**(settings | kwargs))
 
@@ -93,7 +95,6 @@ def swav_with_averages(cells, work_dir, **kwargs):
                 ),
             ],
         )
-        | dict(experiment_name=f'{work_dir.name}{kwargs.get("resume")}')
         | kwargs,
     )
 

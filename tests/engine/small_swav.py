@@ -1,5 +1,7 @@
 """A SwAV run of a second."""
 
+from uuid import uuid4
+
 from bm_plugins.engine import MarrowRunner
 
 NORMS = dict(BN=dict(type='BN'), GN=dict(type='GN', num_groups=2))
@@ -80,6 +82,6 @@ def small_swav(cells, work_dir, norm='BN', runner=MarrowRunner, **kwargs):
         default_hooks=dict(checkpoint=None),
         default_scope='mmpretrain',
         randomness=dict(seed=0),
-        experiment_name=work_dir.name,
+        experiment_name=uuid4().hex,
     )
     return runner(**(settings | kwargs))

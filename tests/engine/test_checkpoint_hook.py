@@ -54,7 +54,6 @@ def test_old_ones_go_after_a_resume_too(cells, tmp_path):
         4,
         default_hooks=keep_last(2),
         resume=True,
-        experiment_name='again',
     )
     assert files(tmp_path) == ['epoch_3.pth', 'epoch_4.pth']
 
@@ -129,7 +128,7 @@ def test_no_room_for_a_checkpoint(cells, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, limits[1]))
     try:
         with pytest.raises(InputError, match=r'epoch_2.pth: File too large'):
-            run(cells, tmp_path, 2, resume=True, experiment_name='again')
+            run(cells, tmp_path, 2, resume=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)

@@ -1,3 +1,5 @@
+from uuid import uuid4
+
 import numpy as np
 import pytest
 import torch
@@ -37,7 +39,7 @@ def build(cells, work_dir, load_from=None, num_classes=3, **test_cfg):
         load_from=load_from,
         default_scope='mmpretrain',
         randomness=dict(seed=0),
-        experiment_name=work_dir.name,
+        experiment_name=uuid4().hex,
     )
 
 

@@ -1,3 +1,5 @@
+from uuid import uuid4
+
 import pytest
 import torch
 from torch import nn
@@ -24,7 +26,7 @@ def build(work_dir, batches=3, **kwargs):
         train_dataloader=torch.utils.data.DataLoader(data),
         train_cfg=dict(by_epoch=True, max_epochs=1),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        experiment_name=str(work_dir).replace('/', '_'),
+        experiment_name=uuid4().hex,
         **kwargs,
     )
 

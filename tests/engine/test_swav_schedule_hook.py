@@ -93,9 +93,7 @@ def test_another_queue_than_the_checkpoints_is_an_error(cells, tmp_path):
     ).train()
     model = small_model()
     model['head']['loss']['queue_length'] = 27
-    runner = small_swav(
-        cells, tmp_path, model=model, resume=True, experiment_name='again'
-    )
+    runner = small_swav(cells, tmp_path, model=model, resume=True)
     with pytest.raises(InputError, match='head.loss_module.queue'):
         runner.train()
 
