@@ -11,11 +11,20 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
 
 from bm_plugins.datasets.prepare import prepare
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def forget_other_tests():
+    """Drop what mmengine keeps in global variables: loggers, the scope."""
+    for kept in (DefaultScope, MessageHub, MMLogger, Visualizer):
+        kept._instance_dict.clear()
 
 
 def _join_and_call(rank, world_size, store, function, args):
@@ -75,8 +84,7 @@ def cells(tmp_path_factory):
 def tool(tmp_path):
     """Run tools/<name>.py in a forked process: status, stdout, stderr.
 
-    A fork starts at once, where a new process would import for seconds, and
-    what mmengine keeps in global variables goes with it.
+    A fork starts at once, where a new process would import for seconds.
     """
 
     def run(name, *args):
@@ -86,7 +94,6 @@ def tool(tmp_path):
             for number, file in enumerate(files, 1):
                 os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
             sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w')
-            MMLogger._instance_dict.clear()  # those of earlier tests
             sys.argv = [f'tools/{name}.py', *map(str, args)]
             status = None
             try:
