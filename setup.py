@@ -23,7 +23,7 @@ setup(
     description='OpenMMLab plugins for bone-marrow cell recognition',
     license='Apache-2.0',
     packages=find_packages(include=['bm_plugins*']),
-    package_data={'bm_plugins': ['*/*.csv']},
+    package_data={'bm_plugins': ['*/*.csv', '*/*.j2']},
     python_requires='>=3.10',
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require={

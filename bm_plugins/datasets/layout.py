@@ -27,6 +27,20 @@ def find_image_folder(data_root: str | Path) -> Path:
     return root
 
 
+def existing_image_folder(data_root: str | Path) -> Path:
+    """As :func:`find_image_folder`, of a folder that must be there.
+
+    Raises:
+        InputError: ``data_root`` is no folder.
+    """
+    if not Path(data_root).is_dir():
+        raise InputError(
+            f'{data_root} is no folder. Give the folder that holds '
+            'BM_cytomorphology_data (or the class folders themselves).'
+        )
+    return find_image_folder(data_root)
+
+
 @lru_cache(maxsize=4096)
 def _folder_code(folder: str, classes: tuple[str, ...]) -> str | None:
     """The deepest folder that is named as a class."""

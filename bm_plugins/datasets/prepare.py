@@ -4,16 +4,11 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-from rich.progress import track
-
+from ..csv_file import write_csv
 from ..errors import InputError
-from .layout import find_image_folder, labels_of, list_images
+from .layout import existing_image_folder, labels_of, list_images
 from .manifest import (
     read_manifest,
     stamp_file,
@@ -22,6 +17,7 @@ from .manifest import (
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .splits import split_by_list, stratified_split
+from .whole_image import find_faults
 
 # What a collection's own folder holds besides images.
 _EXPECTED = (
@@ -31,62 +27,6 @@ _EXPECTED = (
     'split_faults.csv',
     'abbreviations.csv',
 )
-
-
-def find_fault(path: str, folder: str | Path) -> str | None:
-    """Why an image cannot be used.
-
-    Args:
-        path (str): Path relative to ``folder``.
-        folder (str or Path): The image folder.
-
-    Returns:
-        str or None: The reason, or None for a whole image.
-    """
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return 'the name is not UTF-8'
-    try:
-        content = Path(folder, path).read_bytes()
-    except OSError as error:
-        return f'cannot be read ({error.strerror})'
-    if not content:
-        return 'empty file'
-    if content[:2] == b'\xff\xd8' and b'\xff\xd9' not in content[-4096:]:
-        return 'truncated JPEG'
-    buffer = np.frombuffer(content, np.uint8)
-    try:
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-    except cv2.error:  # more pixels than OpenCV takes
-        image = None
-    return 'cannot be decoded' if image is None else None
-
-
-def find_faults(
-    paths: Sequence[str], folder: str | Path, workers: int = 1
-) -> dict[str, str]:
-    """Decode all images, with a progress bar.
-
-    Args:
-        paths (Sequence[str]): Paths relative to ``folder``.
-        folder (str or Path): The image folder.
-        workers (int): Number of processes.
-
-    Returns:
-        dict[str, str]: Reason by path, of the images that cannot be used.
-    """
-    if workers < 1:
-        raise InputError(f'--workers {workers}: expected 1 or more.')
-    check = partial(find_fault, folder=folder)
-    with ProcessPoolExecutor(max_workers=workers) as pool:
-        reasons = pool.map(check, paths, chunksize=64)
-        reasons = track(reasons, 'Decoding', total=len(paths))
-        return {
-            path: reason
-            for path, reason in zip(paths, reasons, strict=True)
-            if reason
-        }
 
 
 def prepare(
@@ -127,7 +67,7 @@ def prepare(
         InputError: No images, an unknown class folder, a file name against
             its folder, or a manifest that would be replaced.
     """
-    folder = _image_folder(data_root)
+    folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
     if manifest.exists() and not overwrite:
         raise InputError(
@@ -228,7 +168,7 @@ def check(
     Raises:
         InputError: An image cannot be used, or a label is against its path.
     """
-    folder = _image_folder(data_root)
+    folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
     paths, labels, _, _ = read_manifest(manifest)
     said = labels_of(paths, classes)
@@ -269,15 +209,6 @@ def _read_pairs(file: str | Path) -> dict[str, str]:
     return {row[0].replace('\\', '/'): row[1] for row in rows}
 
 
-def _image_folder(data_root: str | Path) -> Path:
-    if not Path(data_root).is_dir():
-        raise InputError(
-            f'{data_root} is no folder. Give the folder that holds '
-            'BM_cytomorphology_data (or the class folders themselves).'
-        )
-    return find_image_folder(data_root)
-
-
 def _check_target(manifest: Path) -> None:
     if not os.access(manifest.parent, os.W_OK):
         raise InputError(
@@ -292,9 +223,7 @@ def _report(faults: dict[str, str], file: Path) -> None:
         (path.encode(errors='backslashreplace').decode(), reason)
         for path, reason in faults.items()
     ]
-    with open(file, 'w', newline='', encoding='utf-8') as stream:
-        writer = csv.writer(stream, lineterminator='\n')
-        writer.writerows([('path', 'reason'), *rows])
+    write_csv(file, ['path', 'reason'], rows)
     print(f'Left out, all in {file}:')
     for path, reason in rows[:20]:
         print(f'  {path}: {reason}')

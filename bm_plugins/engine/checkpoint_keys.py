@@ -1,6 +1,7 @@
 """Whether a checkpoint's weights are the model's."""
 
 import re
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -123,6 +124,30 @@ def check_num_classes(
             f'the config one of {len(wanted)}: set model.head.num_classes and '
             "the data set's classes to those of the checkpoint, or give a "
             'checkpoint of pretraining.'
+        )
+
+
+def check_classes(
+    checkpoint: dict, classes: Sequence[str], filename: str
+) -> None:
+    """Fail where the checkpoint names classes that are not the data set's.
+
+    Args:
+        checkpoint (dict): As loaded; ``meta`` may hold the ``dataset_meta``
+            that it was trained with.
+        classes (Sequence[str]): Class codes of the data, in label order.
+        filename (str): The checkpoint's path, for the error.
+
+    Raises:
+        InputError: They differ.
+    """
+    meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
+    saved = tuple(meta.get('classes') or classes)
+    if saved != tuple(classes):
+        raise InputError(
+            f'checkpoint {filename} classifies {" ".join(saved)}, the data '
+            f'set has {" ".join(classes)}, in this order: set the data '
+            "set's metainfo to that of the checkpoint."
         )
 
 

@@ -1,13 +1,25 @@
 """Features of a whole part, of all ranks, in its own order."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dist import all_gather, is_main_process
 from mmengine.runner import autocast
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 from torch.utils.data import DataLoader
+
+
+def backbone_features(backbone: nn.Module, inputs: Tensor) -> Tensor:
+    """The backbone's last features (B, D), averaged over the image."""
+    maps: Any = backbone(inputs)
+    if isinstance(maps, tuple | list):
+        maps = maps[-1]
+    if maps.dim() == 4:
+        maps = adaptive_avg_pool2d(maps, 1).flatten(1)
+    return maps
 
 
 @torch.no_grad()

@@ -1,7 +1,5 @@
 """k-nearest-neighbour validation of a network in pretraining."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from mmengine.dist import broadcast
@@ -10,12 +8,11 @@ from mmengine.runner import Runner, ValLoop, autocast
 from mmpretrain.registry import DATASETS, LOOPS
 from mmpretrain.structures import DataSample
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import InputError
 from ..evaluation.knn import weighted_knn
-from .features import extract_features
+from .features import backbone_features, extract_features
 from .unwrap import unwrap
 
 
@@ -59,7 +56,7 @@ class KNNLoop(ValLoop):
         self.temperature = temperature
         known = DATASETS.build(train_dataloader['dataset'])
         if per_class is not None:
-            known.get_subset_(_some_of_each(known, per_class))
+            known.get_subset_(some_of_each(known, per_class))
         self.known = runner.build_dataloader(
             dict(train_dataloader, dataset=known), seed=runner.seed
         )
@@ -128,17 +125,14 @@ class KNNLoop(ValLoop):
         )
 
     def _features(self, inputs: Tensor) -> Tensor:
-        maps: Any = self.model.backbone(inputs)
-        if isinstance(maps, tuple | list):
-            maps = maps[-1]
-        if maps.dim() == 4:
-            maps = adaptive_avg_pool2d(maps, 1).flatten(1)
-        return maps
+        return backbone_features(self.model.backbone, inputs)
 
 
-def _some_of_each(dataset: Dataset, per_class: int) -> list[int]:
+def some_of_each(
+    dataset: Dataset, per_class: int, seed: int = 0
+) -> list[int]:
     """Indices of at most ``per_class`` images of each class, in order."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     labels = np.asarray(dataset.get_gt_labels())
     chosen = [
         rng.permutation(np.flatnonzero(labels == label))[:per_class]

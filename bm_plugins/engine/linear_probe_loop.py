@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 from ..atomic_write import atomic_write
 from ..errors import InputError
 from ..evaluation.linear_classifier import choose_l2, fit_softmax_regression
-from .checkpoint_keys import check_num_classes
 from .features import extract_features
 from .unwrap import unwrap
 
@@ -78,18 +77,6 @@ class LinearProbeLoop(TestLoop):
                 f'the training part has the classes {" ".join(fitted)}, the '
                 f'test part {" ".join(self.classes)}: give both data sets the '
                 'same metainfo.'
-            )
-
-    def check_head(self, checkpoint: dict, filename: str) -> None:
-        """Fail where ``checkpoint`` has a classifier of other classes."""
-        check_num_classes(checkpoint, self.model, filename)
-        meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
-        saved = tuple(meta.get('classes', self.classes))
-        if not self.fit and saved != self.classes:
-            raise InputError(
-                f'checkpoint {filename} classifies {" ".join(saved)}, the '
-                f'data set has {" ".join(self.classes)}, in this order: set '
-                "the data set's metainfo to that of the checkpoint."
             )
 
     def run(self) -> dict:

@@ -21,7 +21,13 @@ from ..compat.quiet_logs import quiet_screen
 from ..compat.safe_loading import drop_config
 from ..errors import InputError
 from .checkpoint_hook import last_good
-from .checkpoint_keys import backbone_weights, is_of, model_weights
+from .checkpoint_keys import (
+    backbone_weights,
+    check_classes,
+    check_num_classes,
+    is_of,
+    model_weights,
+)
 from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
 from .unwrap import unwrap
@@ -201,14 +207,17 @@ class MarrowRunner(Runner):
             check_progress(saved, now, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
-        if isinstance(self._test_loop, LinearProbeLoop):
-            self._test_loop.check_head(checkpoint, filename)
+        if isinstance(self._test_loop, BaseLoop):
+            check_num_classes(checkpoint, model, filename)
         if self._takes_backbone(checkpoint):
             weights = backbone_weights(checkpoint, model.backbone, filename)
             model.backbone.load_state_dict(weights)
             what = 'the backbone'
         else:
             model.load_state_dict(model_weights(checkpoint, model, filename))
+            if isinstance(self._test_loop, BaseLoop):
+                tested = self._test_loop.dataloader.dataset.metainfo
+                check_classes(checkpoint, tested['classes'], filename)
             what = 'all weights'
         self._has_loaded = True
         self.logger.info(f'Loaded {what} of checkpoint {filename}')

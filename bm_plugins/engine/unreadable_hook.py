@@ -1,6 +1,5 @@
 """What became of images that could not be read."""
 
-import csv
 from pathlib import Path
 
 from mmengine.dist import all_reduce, is_main_process
@@ -8,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
-from ..atomic_write import atomic_write
+from ..csv_file import write_csv
 
 
 @HOOKS.register_module()
@@ -35,13 +34,7 @@ class UnreadableHook(Hook):
             for index in counts.nonzero().flatten().tolist()
         ]
         file = Path(runner.work_dir, 'unreadable.csv')
-        with (
-            atomic_write(file) as partial,
-            open(partial, 'w', newline='') as stream,
-        ):
-            writer = csv.writer(stream, lineterminator='\n')
-            writer.writerow(['path', 'skipped'])
-            writer.writerows(rows)
+        write_csv(file, ['path', 'skipped'], rows)
         named = ', '.join(path for path, _ in rows[:3])
         more = f' and {len(rows) - 3} more' if len(rows) > 3 else ''
         runner.logger.warning(

@@ -1,0 +1,1 @@
+"""What is wrong with a collection before anything is trained on it."""

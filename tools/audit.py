@@ -1,0 +1,74 @@
+"""Find unreadable and duplicate images of a collection.
+
+  tools/audit.py data/matek --out work_dirs/audit
+  tools/prepare_matek.py data/matek --overwrite \\
+      --groups work_dirs/audit/duplicates.csv   # keeps each group in one part
+
+Exact duplicates have the same bytes; near ones look alike: by perceptual hash
+first, then by pixels. Parts and folds are those of DATA_ROOT/split.csv, if it
+is there. The same command goes on where it was stopped.
+
+Leaves DIR/audit.html, unreadable.csv (path,reason), duplicates.csv
+(path,group,kind,label,split,fold), pairs.csv and fingerprints.csv.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.audit.audit import audit, summary  # noqa: E402
+from bm_plugins.audit.page import write_page  # noqa: E402
+from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
+
+
+def main() -> None:
+    """Read the arguments, look at the images and print what was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('data_root', help='folder of the collection')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR')
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        metavar='CODE',
+        default=CLASSES,
+        help='your own class folders; the default is the 21 of the release',
+    )
+    parser.add_argument('--workers', type=int, default=os.cpu_count())
+    parser.add_argument(
+        '--max-distance',
+        type=int,
+        default=8,
+        help='bits of 64 in which near duplicates may differ (default 8)',
+    )
+    parser.add_argument(
+        '--min-correlation',
+        type=float,
+        default=0.95,
+        help='of the pixels of near duplicates (default 0.95)',
+    )
+    args = parser.parse_args()
+    result = audit(
+        args.data_root,
+        args.out,
+        tuple(args.classes),
+        args.workers,
+        args.max_distance,
+        args.min_correlation,
+    )
+    write_page(result, args.out / 'audit.html')
+    for name, count in summary(result):
+        print(f'{name:36}{count:8}')
+    print(
+        f'Written to {args.out}: audit.html unreadable.csv duplicates.csv '
+        'pairs.csv'
+    )
+
+
+if __name__ == '__main__':
+    cli.run(main)
