@@ -234,9 +234,6 @@ def _write(result: Audit, out: Path) -> None:
             for image in (result.images[row] for row in group)
         ],
     )
-    names = [
-        f'{key}_{end}' for key in ('path', 'label', 'split') for end in 'ab'
-    ]
     rows = []
     for pair in result.pairs:
         a, b = result.images[pair.one], result.images[pair.two]

@@ -140,9 +140,7 @@ def _read(file: Path) -> dict[str, Fingerprint]:
     if not file.is_file():
         return {}
     found = {}
-    with open(
-        file, newline='', encoding='utf-8', errors='replace'
-    ) as stream:
+    with open(file, newline='', encoding='utf-8', errors='replace') as stream:
         rows = csv.reader(stream)
         if (header := next(rows, [])) and header != COLUMNS:
             raise InputError(

@@ -9,7 +9,7 @@ from mmengine.dist import all_gather, is_main_process
 from mmengine.runner import autocast
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 
 def backbone_features(backbone: nn.Module, inputs: Tensor) -> Tensor:
@@ -67,3 +67,14 @@ def extract_features(
     _, rows = np.unique(table[:, 0].cpu().numpy(), return_index=True)
     table = table[rows]
     return table[:, 2:], table[:, 1].long()
+
+
+def some_of_each(dataset: Dataset, per_class: int, seed: int = 0) -> list[int]:
+    """Indices of at most ``per_class`` images of each class, in order."""
+    rng = np.random.default_rng(seed)
+    labels = np.asarray(dataset.get_gt_labels())
+    chosen = [
+        rng.permutation(np.flatnonzero(labels == label))[:per_class]
+        for label in np.unique(labels)
+    ]
+    return sorted(np.concatenate(chosen).tolist())

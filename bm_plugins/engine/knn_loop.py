@@ -1,6 +1,5 @@
 """k-nearest-neighbour validation of a network in pretraining."""
 
-import numpy as np
 import torch
 from mmengine.dist import broadcast
 from mmengine.evaluator import Evaluator
@@ -8,11 +7,11 @@ from mmengine.runner import Runner, ValLoop, autocast
 from mmpretrain.registry import DATASETS, LOOPS
 from mmpretrain.structures import DataSample
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from ..errors import InputError
 from ..evaluation.knn import weighted_knn
-from .features import backbone_features, extract_features
+from .features import backbone_features, extract_features, some_of_each
 from .unwrap import unwrap
 
 
@@ -126,16 +125,3 @@ class KNNLoop(ValLoop):
 
     def _features(self, inputs: Tensor) -> Tensor:
         return backbone_features(self.model.backbone, inputs)
-
-
-def some_of_each(
-    dataset: Dataset, per_class: int, seed: int = 0
-) -> list[int]:
-    """Indices of at most ``per_class`` images of each class, in order."""
-    rng = np.random.default_rng(seed)
-    labels = np.asarray(dataset.get_gt_labels())
-    chosen = [
-        rng.permutation(np.flatnonzero(labels == label))[:per_class]
-        for label in np.unique(labels)
-    ]
-    return sorted(np.concatenate(chosen).tolist())

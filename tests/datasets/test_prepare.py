@@ -11,7 +11,7 @@ from bm_plugins.datasets.manifest import (
     read_stamp,
 )
 from bm_plugins.datasets.matek_classes import CLASSES
-from bm_plugins.datasets.prepare import check, find_fault, prepare
+from bm_plugins.datasets.prepare import check, prepare
 from bm_plugins.errors import InputError
 
 
@@ -33,24 +33,6 @@ RELEASE = [
     f'BM_cytomorphology_data/BLA/0001-1000/BLA_{i:05}.jpg'
     for i in range(1, 11)
 ] + [f'BM_cytomorphology_data/ABE/ABE_{i:05}.jpg' for i in range(1, 9)]
-
-
-@pytest.mark.parametrize(
-    'content,reason',
-    [
-        (b'', 'empty file'),
-        (b'no image', 'cannot be decoded'),
-        (picture()[: len(picture()) // 2], 'truncated JPEG'),
-        (picture(), None),
-    ],
-)
-def test_faults(tmp_path, content, reason):
-    (tmp_path / 'a.jpg').write_bytes(content)
-    assert find_fault('a.jpg', tmp_path) == reason
-
-
-def test_missing_file_is_a_fault(tmp_path):
-    assert find_fault('a.jpg', tmp_path).startswith('cannot be read')
 
 
 def test_release_layout(tmp_path, capsys):

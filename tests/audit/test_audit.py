@@ -1,0 +1,124 @@
+import csv
+from collections import defaultdict
+
+import pytest
+
+from bm_plugins.audit.audit import audit, summary
+from bm_plugins.datasets.prepare import prepare
+from bm_plugins.errors import InputError
+from tests.audit.planted import GROUPS, collect, plant
+
+
+def rows(file):
+    with open(file, newline='') as stream:
+        return list(csv.DictReader(stream))
+
+
+def groups(out):
+    found = defaultdict(set)
+    for row in rows(out / 'duplicates.csv'):
+        found[row['group']].add(row['path'])
+    return {frozenset(group) for group in found.values()}
+
+
+def test_what_was_planted_and_nothing_else(tmp_path):
+    root, out = plant(collect(tmp_path / 'cells')), tmp_path / 'out'
+    result = audit(root, out)
+    assert groups(out) == GROUPS
+    found = rows(out / 'duplicates.csv')
+    assert list(found[0]) == [
+        'path',
+        'group',
+        'kind',
+        'label',
+        'split',
+        'fold',
+    ]
+    kinds = {row['path']: row['kind'] for row in found}
+    assert kinds['BLA/BLA_00001.jpg'] == kinds['BLA/BLA_00011.jpg'] == 'exact'
+    assert kinds['EOS/EOS_00012.jpg'] == 'near'
+    assert {row['label'] for row in found if row['group'] == '0'} == {
+        'LYT',
+        'EOS',
+    }
+    assert {r['path']: r['reason'] for r in rows(out / 'unreadable.csv')} == {
+        'NGS/NGS_00014.jpg': 'cannot be decoded',
+        'NGS/NGS_00015.jpg': 'truncated JPEG',
+    }
+    pairs = rows(out / 'pairs.csv')
+    assert {p['kind'] for p in pairs} == {'exact', 'near'}
+    near = [float(p['correlation']) for p in pairs if p['kind'] == 'near']
+    assert near and min(near) >= 0.95
+    counts = dict(summary(result))
+    assert counts['images'] == 21 and counts['unreadable'] == 2
+    assert counts['groups of duplicates'] == 2
+    assert counts['groups across classes'] == 1
+    assert counts['groups across train, val and test'] == 0  # no manifest
+
+
+def test_across_the_parts_of_the_manifest(tmp_path):
+    root, out = plant(collect(tmp_path / 'cells')), tmp_path / 'out'
+    prepare(root, folds=2)
+    text = (root / 'split.csv').read_text().splitlines()
+    parts = {'BLA/BLA_00001.jpg': 'train', 'BLA/BLA_00011.jpg': 'test'}
+    for i, line in enumerate(text):
+        path, label, split, fold = line.split(',')
+        if path in parts:
+            text[i] = f'{path},{label},{parts[path]},{fold}'
+    (root / 'split.csv').write_text('\n'.join(text) + '\n')
+    result = audit(root, out)
+    assert dict(summary(result))['groups across train, val and test'] >= 1
+    assert {
+        (r['split'], r['path'])
+        for r in rows(out / 'duplicates.csv')
+        if r['path'] in parts
+    } == {(split, path) for path, split in parts.items()}
+
+
+def test_the_manifest_keeps_groups_together(tmp_path):
+    """Whatever the seed, as where the copies would be torn apart."""
+    root, out = plant(collect(tmp_path / 'cells', 8)), tmp_path / 'out'
+    audit(root, out)
+    torn = 0
+    for seed in range(6):
+        prepare(root, seed=seed, folds=3, overwrite=True)
+        torn += dict(summary(audit(root, out)))['groups across folds']
+        prepare(
+            root,
+            seed=seed,
+            folds=3,
+            overwrite=True,
+            groups=out / 'duplicates.csv',
+        )
+        counts = dict(summary(audit(root, out)))
+        assert counts['groups of duplicates'] == 2
+        assert counts['groups across train, val and test'] == 0
+        assert counts['groups across folds'] == 0
+    assert torn
+
+
+def test_classes_that_no_one_knows(tmp_path):
+    root = collect(tmp_path / 'cells', 1)
+    (root / 'BLA').rename(root / 'else')
+    (root / 'else/BLA_00001.jpg').rename(root / 'else/1.jpg')
+    result = audit(root, tmp_path / 'out')
+    assert dict(summary(result))['without a known class'] == 1
+    own = audit(root, tmp_path / 'out', classes=('else', 'LYT', 'EOS', 'NGS'))
+    assert dict(summary(own))['without a known class'] == 0
+
+
+def test_bad_input(tmp_path):
+    root = collect(tmp_path / 'cells', 1)
+    with pytest.raises(InputError, match='is no folder'):
+        audit(tmp_path / 'none', tmp_path / 'out')
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(InputError, match='holds no images'):
+        audit(tmp_path / 'empty', tmp_path / 'out')
+    with pytest.raises(InputError, match='--max-distance 65'):
+        audit(root, tmp_path / 'out', max_distance=65)
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(InputError, match='--out'):
+        audit(root, tmp_path / 'file')
+    (root / 'split.csv').write_text('path\n')
+    with pytest.raises(InputError, match='no column label, split'):
+        audit(root, tmp_path / 'out')
