@@ -11,10 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.logging import MMLogger
 from mmpretrain.registry import MODELS
 
 from .atomic_write import atomic_write
+from .compat.quiet_logs import warnings_only
 from .errors import InputError
 
 LINEAR = ('linear_bm.py', 'linear_tiny_bm.py')
@@ -220,13 +220,8 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
         raise InputError(
             f'config {file} does not exist; see the configs folder.'
         )
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel('WARNING')  # it names each environment variable
-    try:
+    with warnings_only():
         cfg = Config.fromfile(file)
-    finally:
-        logger.setLevel(level)
     parser = ArgumentParser()
     parser.add_argument('--options', nargs='+', action=DictAction, default={})
     if options:

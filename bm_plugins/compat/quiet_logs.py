@@ -7,6 +7,10 @@ silenced here are known and harmless, each named with its cause.
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.logging import MMLogger
 
 # mmengine's Runner, its visualizer and FileClient: advice to their authors.
 _HARMLESS = (
@@ -47,3 +51,19 @@ def quiet_screen(logger: logging.Logger) -> None:
     for handler in logger.handlers:
         if not isinstance(handler, logging.FileHandler):
             handler.addFilter(ScreenFilter())
+
+
+@contextmanager
+def warnings_only() -> Iterator[None]:
+    """Keep what mmengine says of its work off the screen and out of logs.
+
+    It names each environment variable that a config reads, and each weight
+    that it initialises.
+    """
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -35,8 +35,12 @@ def changed(image, how):
         return (image * 0.85).astype(np.uint8)
     if how == 'brighter':
         return np.clip(image * 1.1, 0, 255).astype(np.uint8)
-    if how == 'trimmed':
-        return image[3:-3, 3:-3]
+    name, _, pixels = how.partition(' ')
+    pixels = int(pixels or 3)
+    if name == 'trimmed':
+        return image[pixels:-pixels, pixels:-pixels]
+    if name == 'shifted':
+        return np.roll(image, (pixels, pixels), (0, 1))
     if how == 'grey':
         return cv2.cvtColor(cv2.cvtColor(image, 6), 8)
     raise ValueError(how)

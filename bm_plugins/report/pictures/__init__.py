@@ -1,0 +1,1 @@
+"""Pictures of results, by matplotlib, without a screen."""

@@ -1,0 +1,162 @@
+"""Pictures of runs.
+
+tools/plot.py run RUN --out DIR
+    confusion matrix, scores class by class, reliability diagram;
+    RUN is the --work-dir of tools/test.py
+tools/plot.py curves RUN... --out DIR
+    training curves; each RUN is the --work-dir of tools/train.py
+tools/plot.py tsne configs/linear_bm.py CHECKPOINT --out DIR
+    t-SNE of the frozen features, and its coordinates as CSV
+tools/plot.py prototypes configs/swav_bm.py CHECKPOINT --out DIR
+    the cells nearest to SwAV's prototypes, and their list as CSV
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins.experiment import read_config  # noqa: E402
+from bm_plugins.report.pictures.canvas import save  # noqa: E402
+from bm_plugins.report.pictures.curves import (  # noqa: E402
+    curves_picture,
+    read_curves,
+)
+from bm_plugins.report.pictures.prototypes import (  # noqa: E402
+    write_prototypes,
+)
+from bm_plugins.report.pictures.run_pictures import (  # noqa: E402
+    run_pictures,
+)
+from bm_plugins.report.pictures.tsne import write_tsne  # noqa: E402
+from bm_plugins.report.run_folder import read_run  # noqa: E402
+
+
+def main() -> None:
+    """Read the arguments, draw and name the files."""
+    args = parse()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for file in args.draw(args):
+        print(f'Wrote {file}')
+
+
+def parse() -> argparse.Namespace:
+    """The arguments, with the function that draws."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    what = parser.add_subparsers(required=True, metavar='WHAT')
+
+    def add(name: str, draw, help: str) -> argparse.ArgumentParser:
+        command = what.add_parser(name, help=help, description=help)
+        command.set_defaults(draw=draw)
+        command.add_argument(
+            '--out', type=Path, required=True, metavar='DIR', help='a folder'
+        )
+        return command
+
+    run = add('run', draw_run, 'pictures of a tested run')
+    run.add_argument('run', metavar='RUN')
+    run.add_argument('--min-support', type=int, default=10)
+    run.add_argument(
+        '--temperature',
+        type=float,
+        help='of tools/calibrate.py: a reliability diagram after it, too',
+    )
+    curves = add('curves', draw_curves, 'training curves')
+    curves.add_argument('runs', nargs='+', metavar='RUN')
+    embedding = add('tsne', draw_tsne, 't-SNE of frozen features')
+    embedding.add_argument('--perplexity', type=float, default=30)
+    embedding.add_argument(
+        '--per-class', type=int, default=100, help='images at most'
+    )
+    embedding.set_defaults(split=['test'])
+    gallery = add('prototypes', draw_prototypes, 'cells of each prototype')
+    gallery.add_argument('--count', type=int, default=20, help='prototypes')
+    gallery.add_argument('--cells', type=int, default=10, help='of each')
+    gallery.add_argument(
+        '--per-class', type=int, help='images at most; default: all'
+    )
+    gallery.set_defaults(split=['train'])
+    for command in (embedding, gallery):
+        command.add_argument('config')
+        command.add_argument(
+            'checkpoint',
+            help='.pth file'
+            + ('; none: untrained' if command is embedding else ''),
+        )
+        command.add_argument(
+            '--split',
+            nargs='+',
+            choices=('train', 'val', 'test'),
+            help='parts to take the images from; default: '
+            + command.get_default('split')[0],
+        )
+        command.add_argument('--seed', type=int, default=0)
+        command.add_argument(
+            '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE'
+        )
+    return parser.parse_args()
+
+
+def draw_run(args: argparse.Namespace) -> list[Path]:
+    """Confusion matrix, scores by class, reliability."""
+    if args.temperature is not None and args.temperature <= 0:
+        raise InputError(
+            f'--temperature {args.temperature}: expected one above 0.'
+        )
+    return run_pictures(
+        read_run(args.run), args.out, args.min_support, args.temperature
+    )
+
+
+def draw_curves(args: argparse.Namespace) -> list[Path]:
+    """Training curves."""
+    runs = {str(Path(run)): read_curves(run) for run in args.runs}
+    file = args.out / 'curves.png'
+    save(curves_picture(runs), file)
+    return [file]
+
+
+def draw_tsne(args: argparse.Namespace) -> list[Path]:
+    """t-SNE."""
+    _at_least_one(args, 'per_class')
+    return write_tsne(
+        read_config(Path(args.config), args.cfg_options),
+        None if args.checkpoint == 'none' else args.checkpoint,
+        args.out,
+        args.split,
+        args.per_class,
+        args.seed,
+        args.perplexity,
+    )
+
+
+def draw_prototypes(args: argparse.Namespace) -> list[Path]:
+    """Gallery of prototypes."""
+    _at_least_one(args, 'count', 'cells', 'per_class')
+    return write_prototypes(
+        read_config(Path(args.config), args.cfg_options),
+        args.checkpoint,
+        args.out,
+        args.split,
+        args.count,
+        args.cells,
+        args.per_class,
+        args.seed,
+    )
+
+
+def _at_least_one(args: argparse.Namespace, *names: str) -> None:
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            flag = name.replace('_', '-')
+            raise InputError(f'--{flag} {value}: expected 1 or more.')
+
+
+if __name__ == '__main__':
+    cli.run(main)
