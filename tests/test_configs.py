@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS, TRANSFORMS
 
 import bm_plugins  # noqa: F401
+from bm_plugins.engine.checkpoint_keys import backbone_weights
 
 LEAVES = sorted(Path('configs').glob('*.py'))
 
@@ -95,6 +97,10 @@ def test_multi_crop_adds_six_small_views():
     [
         ('swav_bm', 'linear_bm'),
         ('supcon_bm', 'linear_bm'),
+        ('supcon_mlp_bm', 'linear_bm'),
+        ('swav_r18_bm', 'linear_r18_bm'),
+        ('swav_tiny_pbc', 'linear_tiny_pbc'),
+        ('swav_tiny_bm', 'linear_tiny_pbc'),
         ('linear_sgd_bm', 'linear_bm'),
         ('swav_tiny_bm', 'linear_tiny_bm'),
         ('supcon_tiny_bm', 'linear_tiny_bm'),
@@ -244,3 +250,67 @@ def test_classic_linear_evaluation_freezes_the_backbone(name):
     assert cfg.optim_wrapper.optimizer.type == 'SGD'
     fitted = Config.fromfile(f'configs/{name.replace("_sgd", "")}_bm.py')
     assert cfg.test_dataloader == fitted.test_dataloader
+
+
+@pytest.mark.parametrize('name', ['resnext50', 'resnet_tiny'])
+def test_validation_part_chooses_and_is_not_trained_on(name):
+    base = Config.fromfile(f'configs/{name}_bm.py')
+    cfg = Config.fromfile(f'configs/{name}_val_bm.py')
+    assert cfg.train_dataloader.dataset.split == 'train'
+    assert cfg.val_dataloader.dataset.split == 'val'
+    assert cfg.default_hooks.checkpoint.save_best == 'per_class/macro_f1'
+    pipelines = [
+        cfg[f'{part}_dataloader'].dataset.pipeline for part in ('val', 'test')
+    ]
+    assert pipelines[0] == pipelines[1]
+    cfg.train_dataloader.dataset.split = ('train', 'val')
+    assert cfg.train_dataloader == base.train_dataloader
+
+
+def test_few_labels():
+    base = Config.fromfile('configs/linear_bm.py')
+    for percent in (1, 10):
+        cfg = Config.fromfile(f'configs/linear_{percent}pct_bm.py')
+        dataset = cfg.test_cfg.train_dataloader.dataset
+        assert dataset.pop('fraction') == percent / 100
+        assert cfg.to_dict() == base.to_dict()
+    cfg = Config.fromfile('configs/resnext50_10pct_bm.py')
+    assert cfg.train_dataloader.dataset.fraction == 0.1
+
+
+def test_two_layers_of_projection():
+    cfg = Config.fromfile('configs/supcon_mlp_bm.py')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        head = MODELS.build(cfg.model).head
+    layers = [m for m in head.modules() if isinstance(m, torch.nn.Linear)]
+    assert [(m.in_features, m.out_features) for m in layers] == [
+        (2048, 2048),
+        (2048, 128),
+    ]
+
+
+def test_classes_of_the_blood_cells():
+    cfg = Config.fromfile('configs/linear_tiny_pbc.py')
+    parts = [cfg.test_dataloader, cfg.test_cfg.train_dataloader]
+    for loader in parts:
+        assert len(loader.dataset.metainfo.classes) == 11
+    assert cfg.model.head.num_classes == 11
+
+
+@pytest.mark.parametrize('prefix', ['', 'backbone.'])
+def test_imagenet_weights_of_a_local_file(tmp_path, prefix):
+    """torchvision's names, and mmpretrain's with another classifier."""
+    cfg = Config.fromfile('configs/resnext50_imagenet_bm.py')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model)
+    theirs = torchvision.models.resnext50_32x4d().eval()
+    weights = {f'{prefix}{k}': v for k, v in theirs.state_dict().items()}
+    state = backbone_weights(dict(state_dict=weights), model.backbone, 'file')
+    model.backbone.load_state_dict(state)
+    model.eval()
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        (ours,) = model.backbone(images)
+        theirs.avgpool, theirs.fc = torch.nn.Identity(), torch.nn.Identity()
+        expected = theirs(images).view_as(ours)
+    torch.testing.assert_close(ours, expected)

@@ -115,7 +115,13 @@ def draw_run(args: argparse.Namespace) -> list[Path]:
 
 def draw_curves(args: argparse.Namespace) -> list[Path]:
     """Training curves."""
-    runs = {str(Path(run)): read_curves(run) for run in args.runs}
+    names = [Path(run).name for run in args.runs]
+    if len({*names}) < len(names):
+        names = args.runs
+    runs = {
+        name: read_curves(run)
+        for name, run in zip(names, args.runs, strict=True)
+    }
     file = args.out / 'curves.png'
     save(curves_picture(runs), file)
     return [file]

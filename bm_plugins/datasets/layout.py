@@ -1,7 +1,7 @@
 """Where a collection keeps its images, and what their paths say."""
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -116,3 +116,37 @@ def list_images(folder: str | Path) -> tuple[list[str], list[str]]:
             is_image = name.lower().endswith(IMAGE_ENDINGS)
             (images if is_image else others).append(prefix + name)
     return sorted(images), sorted(others)
+
+
+def check_files(
+    paths: Sequence[str], folder: str, manifest: str | Path
+) -> None:
+    """Each file is there; a folder is listed once, no file is opened.
+
+    Args:
+        paths (Sequence[str]): Paths relative to ``folder``.
+        folder (str): The image folder.
+        manifest (str or Path): What names them, for the error.
+
+    Raises:
+        InputError: The folder or a file is missing.
+    """
+    if not os.path.isdir(folder):
+        raise InputError(f'image folder {folder} does not exist.')
+    present: dict[str, set[str]] = {}
+    missing = []
+    for path in paths:
+        parent, _, name = path.rpartition('/')
+        if parent not in present:
+            full = os.path.join(folder, parent)
+            present[parent] = (
+                set(os.listdir(full)) if os.path.isdir(full) else set()
+            )
+        if name not in present[parent]:
+            missing.append(path)
+    if missing:
+        raise InputError(
+            f'{manifest} names {len(missing)} file(s) that are not in '
+            f'{folder}, the first: {missing[0]}. Complete the folder, or '
+            'write the manifest anew by tools/prepare_matek.py.'
+        )

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from ..csv_file import write_csv
 from ..errors import InputError
+from .layout import labels_of
 
 SPLITS = frozenset({'train', 'val', 'test'})
 
@@ -96,6 +97,44 @@ def _fold(file: str | Path, value: str) -> int | None:
     if not value.isdecimal():
         raise InputError(f'{file}: fold {value!r} is no number.')
     return int(value)
+
+
+def label_indices(
+    paths: Sequence[str],
+    codes: Sequence[str],
+    classes: Sequence[str],
+    file: str | Path,
+) -> list[int]:
+    """Class indices; a code must be known and agree with its path.
+
+    Args:
+        paths (Sequence[str]): Column ``path`` (N,).
+        codes (Sequence[str]): Column ``label`` (N,).
+        classes (Sequence[str]): The known codes, in label order.
+        file (str or Path): The manifest, for the errors.
+
+    Returns:
+        list[int]: One a path (N,).
+
+    Raises:
+        InputError: A code is unknown, or its path says another.
+    """
+    index = {code: i for i, code in enumerate(classes)}
+    for path, code in zip(paths, codes, strict=True):
+        if code not in index:
+            raise InputError(
+                f'{file}: {path} has the unknown code {code!r}; the classes '
+                f'are {" ".join(classes)}. Mend the row, or name your own by '
+                'metainfo=dict(classes=...).'
+            )
+    in_paths = labels_of(paths, classes)
+    for path, code, said in zip(paths, codes, in_paths, strict=True):
+        if code != said:
+            raise InputError(
+                f'{file}: {path} is labelled {code}, but its folder or file '
+                f'name says {said}. Mend the row, or move or rename the file.'
+            )
+    return [index[code] for code in codes]
 
 
 def write_manifest(

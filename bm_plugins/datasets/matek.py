@@ -13,9 +13,15 @@ from mmpretrain.registry import DATASETS
 
 from ..errors import InputError, UnreadableImage
 from .draw import DrawIndex, seed_generators
-from .layout import find_image_folder, labels_of
-from .manifest import protocol_of, read_manifest, read_stamp
+from .layout import check_files, find_image_folder
+from .manifest import (
+    label_indices,
+    protocol_of,
+    read_manifest,
+    read_stamp,
+)
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
+from .splits import stratified_share
 
 
 @lru_cache  # once a manifest, however many data sets read it
@@ -54,6 +60,9 @@ class Matek(BaseDataset):
             to None (or ``'none'``): the manifest's own split.
         with_label (bool): Load labels. Without, the manifest needs no column
             ``label``, and one that is there stays unread. Defaults to True.
+        fraction (float): Share of each class to take, at least one image:
+            the same images each time, and those of a smaller share among
+            those of a larger one. Defaults to 1: all.
         on_unreadable (str): What a training image does that turns out to be
             unreadable: ``'stop'`` ends the run and names it; ``'skip'`` gives
             its place in the batch to the next readable image of the part,
@@ -91,6 +100,7 @@ class Matek(BaseDataset):
         split: str | Sequence[str] = 'train',
         fold: int | str | None = None,
         with_label: bool = True,
+        fraction: float = 1.0,
         on_unreadable: str = 'stop',
         data_prefix: str | None = None,
         metainfo: dict | None = None,
@@ -109,6 +119,12 @@ class Matek(BaseDataset):
         self.split = (split,) if isinstance(split, str) else tuple(split)
         self.fold = self._parse_fold(fold)
         self.with_label = with_label
+        self.fraction = fraction
+        if not 0 < fraction <= 1 or (fraction < 1 and not with_label):
+            raise InputError(
+                f'fraction={fraction}: expected a share above 0 up to 1, and '
+                'labels, by which each class gives its share.'
+            )
         self.on_unreadable = on_unreadable
         if on_unreadable not in ('stop', 'skip'):
             raise InputError(
@@ -154,6 +170,13 @@ class Matek(BaseDataset):
         manifest = self.ann_file
         paths, labels, splits, folds = read_manifest(manifest, self.with_label)
         rows = self._select(splits, folds)
+        if self.fraction < 1:
+            chosen = stratified_share(
+                [paths[row] for row in rows],
+                [labels[row] for row in rows],
+                self.fraction,
+            )
+            rows = [rows[number] for number in chosen]
         if not rows:
             raise InputError(
                 f'{manifest}: no image in part {"/".join(self.split)}'
@@ -161,7 +184,7 @@ class Matek(BaseDataset):
                 + ' Choose another part, or write the manifest anew by '
                 'tools/prepare_matek.py.'
             )
-        self._check_files([paths[row] for row in rows])
+        check_files([paths[row] for row in rows], self.img_prefix, manifest)
         prefix = self.img_prefix
         data = [
             {'img_path': f'{prefix}/{paths[row]}', 'path': paths[row]}
@@ -169,7 +192,9 @@ class Matek(BaseDataset):
         ]
         if self.with_label:
             codes = [labels[row] for row in rows]
-            found = self._labels([paths[row] for row in rows], codes)
+            found = label_indices(
+                [item['path'] for item in data], codes, self.CLASSES, manifest
+            )
             for item, label in zip(data, found, strict=True):
                 item['gt_label'] = label
             counts = Counter(
@@ -182,7 +207,12 @@ class Matek(BaseDataset):
             self._metainfo['train_support'] = tuple(
                 counts[code] for code in self.CLASSES
             )
-        self._metainfo['protocol'] = protocol_of(manifest, self.fold)
+        protocol = protocol_of(manifest, self.fold)
+        if self.split != ('test',):
+            protocol += f'; {"/".join(self.split)} part'
+        if self.fraction < 1:
+            protocol += f', {self.fraction:g} of it'
+        self._metainfo['protocol'] = protocol
         if read_stamp(manifest) is None:
             _say_unverified(manifest, self.data_root)
         return data
@@ -231,49 +261,6 @@ class Matek(BaseDataset):
             else 'train'
             for split, fold in zip(splits, folds, strict=True)
         ]
-
-    def _labels(self, paths: list[str], codes: list[str]) -> list[int]:
-        """Class indices; a code must be known and agree with its path."""
-        index = {code: i for i, code in enumerate(self.CLASSES)}
-        for path, code in zip(paths, codes, strict=True):
-            if code not in index:
-                raise InputError(
-                    f'{self.ann_file}: {path} has the unknown code {code!r}; '
-                    f'the classes are {" ".join(self.CLASSES)}. Mend the row, '
-                    'or name your own by metainfo=dict(classes=...).'
-                )
-        in_paths = labels_of(paths, self.CLASSES)
-        for path, code, said in zip(paths, codes, in_paths, strict=True):
-            if code != said:
-                raise InputError(
-                    f'{self.ann_file}: {path} is labelled {code}, but its '
-                    f'folder or file name says {said}. Mend the row, or move '
-                    'or rename the file.'
-                )
-        return [index[code] for code in codes]
-
-    def _check_files(self, paths: list[str]) -> None:
-        """Each file is there; a folder is listed once, no file is opened."""
-        if not os.path.isdir(self.img_prefix):
-            raise InputError(f'image folder {self.img_prefix} does not exist.')
-        present: dict[str, set[str]] = {}
-        missing = []
-        for path in paths:
-            folder, _, name = path.rpartition('/')
-            if folder not in present:
-                full = os.path.join(self.img_prefix, folder)
-                present[folder] = (
-                    set(os.listdir(full)) if os.path.isdir(full) else set()
-                )
-            if name not in present[folder]:
-                missing.append(path)
-        if missing:
-            raise InputError(
-                f'{self.ann_file} names {len(missing)} file(s) that are not '
-                f'in {self.img_prefix}, the first: {missing[0]}. Complete the '
-                'folder, or write the manifest anew by '
-                'tools/prepare_matek.py.'
-            )
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all images, int64 (N,)."""

@@ -10,6 +10,7 @@ from ..csv_file import write_csv
 from ..errors import InputError
 from .layout import existing_image_folder, labels_of, list_images
 from .manifest import (
+    label_indices,
     read_manifest,
     stamp_file,
     write_manifest,
@@ -171,13 +172,7 @@ def check(
     folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
     paths, labels, _, _ = read_manifest(manifest)
-    said = labels_of(paths, classes)
-    for path, label, code in zip(paths, labels, said, strict=True):
-        if label != code:
-            raise InputError(
-                f'{manifest}: {path} is labelled {label}, but its folder or '
-                f'file name says {code}. Mend the row.'
-            )
+    label_indices(paths, labels, classes, manifest)
     _check_target(manifest)
     stamp_file(manifest).unlink(missing_ok=True)
     faults = find_faults(paths, folder, workers)

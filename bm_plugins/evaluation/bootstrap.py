@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..errors import InputError
+from .intervals import percentile_interval
 
 
 def bootstrap_matrices(
@@ -57,3 +58,24 @@ def bootstrap_matrices(
         yield np.moveaxis(matrices, 1, 2).reshape(
             len(runs), len(drawn), num_classes, num_classes
         )
+
+
+def bootstrap_means(
+    values: np.ndarray, replicates: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentile interval of a mean.
+
+    Args:
+        values (np.ndarray): One value an image (N,).
+        replicates (int): Number of draws. Defaults to 1000.
+        seed (int): Seed of the draws. Defaults to 0.
+
+    Returns:
+        tuple[float, float]: Its ends.
+    """
+    rng, n = np.random.default_rng(seed), len(values)
+    draws = np.array(
+        [values[rng.integers(n, size=n)].mean() for _ in range(replicates)]
+    )
+    low, high = percentile_interval(draws)
+    return float(low), float(high)

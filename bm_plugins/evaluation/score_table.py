@@ -44,11 +44,13 @@ def score_table(
         str: Lines of some 100 characters.
     """
     n = figures['accuracy', 'all'].n
+    width = max(6, *map(len, codes))
     lines = [
         f'{n} test images; protocol: {protocol}. In brackets 95 % intervals '
         'over test images:',
         "Wilson's for precision, recall and accuracy, else by bootstrap.",
-        f'{"code":6} {"name":24} {"n":>6}  {"precision":20} {"recall":20} F1',
+        f'{"code":{width}} {"name":24} {"n":>6}  {"precision":20} '
+        f'{"recall":20} F1',
     ]
     few, none = [], []
     for code, name in zip(codes, names, strict=True):
@@ -59,7 +61,7 @@ def score_table(
         if three[1].n < min_support:
             few.append(code)
         cells = ' '.join(f'{figure!s:20}' for figure in three).rstrip()
-        lines.append(f'{code:6} {name:24} {three[1].n:6}  {cells}')
+        lines.append(f'{code:{width}} {name:24} {three[1].n:6}  {cells}')
     lines.append('')
     for score, title in _AVERAGES:
         if (score, 'all') not in figures:

@@ -153,7 +153,7 @@ def test_own_classes_drop_the_release_s_names(tmp_path):
     assert cells.metainfo == dict(
         classes=('dog', 'cat'),
         full_names=('dog', 'cat'),
-        protocol='stratified, seed 0, 20% test',
+        protocol='stratified, seed 0, 20% test; train/test part',
         train_support=(2, 2),
     )
     assert sorted(cells.get_gt_labels()) == [0, 0, 0, 1, 1, 1]
@@ -170,7 +170,8 @@ def test_protocol_and_training_support(cells):
     assert meta['train_support'] == tuple(counts)
     unlabelled = Matek(str(cells), with_label=False)
     assert 'train_support' not in unlabelled.metainfo
-    assert unlabelled.metainfo['protocol'] == 'stratified, seed 0, 20% test'
+    said = 'stratified, seed 0, 20% test; train part'
+    assert unlabelled.metainfo['protocol'] == said
 
 
 def test_protocol_of_a_changed_manifest(cells, tmp_path):
@@ -178,8 +179,28 @@ def test_protocol_of_a_changed_manifest(cells, tmp_path):
     shutil.copytree(cells, root)
     with open(root / 'split.csv', 'a') as file:
         file.write('\n')
-    protocol = Matek(str(root)).metainfo['protocol']
+    protocol = Matek(str(root), split='test').metainfo['protocol']
     assert protocol == 'split of split.csv, origin not recorded'
+
+
+def test_a_share_of_the_labels(cells):
+    def paths(fraction):
+        share = Matek(str(cells), fraction=fraction)
+        return {share.get_data_info(i)['path'] for i in range(len(share))}
+
+    whole = Matek(str(cells))
+    counts = np.bincount(whole.get_gt_labels(), minlength=21)
+    tenth = Matek(str(cells), fraction=0.1)
+    expected = np.where(counts > 0, np.maximum(1, np.round(counts / 10)), 0)
+    found = np.bincount(tenth.get_gt_labels(), minlength=21)
+    assert np.array_equal(found, expected) and found.sum() < counts.sum()
+    assert tenth.metainfo['protocol'].endswith('; train part, 0.1 of it')
+    assert paths(0.1) < paths(0.5) < paths(1)
+    for wrong in (dict(fraction=0), dict(fraction=1.5)):
+        with pytest.raises(InputError, match='a share above 0 up to 1'):
+            Matek(str(cells), **wrong)
+    with pytest.raises(InputError, match='and labels'):
+        Matek(str(cells), fraction=0.1, with_label=False)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason='real images are not here')

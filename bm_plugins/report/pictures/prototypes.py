@@ -80,9 +80,10 @@ def write_prototypes(
     header = ['prototype', 'images', 'rank', 'path', 'code', 'similarity']
     write_csv(out / 'prototypes.csv', header, rows)
     said = (
-        f'The {count} prototypes of {len(weights)} that are nearest to most of '
-        f'{len(found.paths)} images ({"/".join(split)}); of each, the cells '
-        f'most like it, with code and cosine. {Path(checkpoint).name}.'
+        f'The {count} prototypes of {len(weights)} that are nearest to most '
+        f'of {len(found.paths)} images ({"/".join(split)}); of each, '
+        'the cells most like it, with code and cosine. '
+        f'{Path(checkpoint).name}.'
     )
     picture = prototypes_picture(similarity, found, rows, said)
     save(picture, out / 'prototypes.png')
