@@ -305,6 +305,9 @@ def test_imagenet_weights_of_a_local_file(tmp_path, prefix):
         model = MODELS.build(cfg.model)
     theirs = torchvision.models.resnext50_32x4d().eval()
     weights = {f'{prefix}{k}': v for k, v in theirs.state_dict().items()}
+    if prefix:
+        for key in ('weight', 'bias'):
+            weights[f'head.fc.{key}'] = weights.pop(f'backbone.fc.{key}')
     state = backbone_weights(dict(state_dict=weights), model.backbone, 'file')
     model.backbone.load_state_dict(state)
     model.eval()
