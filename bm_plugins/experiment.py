@@ -17,7 +17,7 @@ from .atomic_write import atomic_write
 from .compat.quiet_logs import warnings_only
 from .errors import InputError
 
-LINEAR = ('linear_bm.py', 'linear_tiny_bm.py')
+LINEAR = ('linear_bm.py', 'linear_tiny_bm.py', 'linear_r18_bm.py')
 
 
 @dataclass(frozen=True)

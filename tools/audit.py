@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Find unreadable and duplicate images of a collection.
 
   tools/audit.py data/matek --out work_dirs/audit

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Fit a temperature on validation images and measure it on test images.
 
   CONFIG=configs/resnext50_val_bm.py

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Compare two tested runs on the same images, or several pairs of them.
 
   python tools/compare.py RUN_A RUN_B

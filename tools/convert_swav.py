@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Convert a SwAV checkpoint between mmpretrain and mmselfsup.
 
 The weights only, prototypes included; every one must find its place.

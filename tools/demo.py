@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """From nothing to a scored model: what `make demo` runs.
 
 Makes a synthetic collection (or takes yours), pretrains SwAV without labels

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Cross-validate a config: train and test each fold, then put them together.
 
   tools/kfold.py configs/resnext50_bm.py --folds 5 --work-dir work_dirs/kfold

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Draw a synthetic marrow-cell collection in the layout of Matek et al. 2021.
 
 It lets you try everything without the real release: 21 classes, 250x250

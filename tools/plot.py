@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Pictures of runs.
 
 tools/plot.py run RUN --out DIR

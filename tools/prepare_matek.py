@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Write the manifest (split.csv) of a collection of cell images."""
 
 import argparse

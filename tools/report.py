@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Put runs beside the paper's Tables 2, 3 and 4.
 
   tools/report.py work_dirs/linear_bm work_dirs/kfold --out work_dirs/report

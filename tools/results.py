@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The paper's comparison on a small data set: what `make results` runs.
 
 One small network, the same number of images seen, several seeds: untrained,

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """mmpretrain's tools/test.py with this project's plugins."""
 
 import sys

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """torchrun as dist_train.sh and dist_test.sh call it: GPUS SCRIPT ARGUMENTS.
 
 Reads upstream's variables NNODES, NODE_RANK, MASTER_ADDR and PORT, besides

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """mmpretrain's tools/train.py with this project's plugins."""
 
 import sys

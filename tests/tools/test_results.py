@@ -1,0 +1,49 @@
+"""What make results runs; it was run in full for docs/results.md."""
+
+import importlib.util
+from pathlib import Path
+
+from mmengine.config import Config
+
+from bm_plugins.experiment import read_config
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location(
+    'results', ROOT / 'tools/results.py'
+)
+results = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(results)
+
+
+def test_every_run_sees_the_same_number_of_epochs_and_a_seed():
+    for name, config in results.EXPERIMENTS.items():
+        experiment = results.experiment(config, 3, 7, 2)
+        if config is None:
+            assert experiment.train is None
+            assert experiment.test_options == ['randomness.seed=3']
+            continue
+        cfg = read_config(ROOT / experiment.train, experiment.options)
+        assert cfg.randomness.seed == 3, name
+        assert cfg.train_cfg.max_epochs == 7
+        assert cfg.param_scheduler[-1].end == 7
+        assert cfg.train_dataloader.dataset.split == ('train', 'val')
+        test = Config.fromfile(ROOT / experiment.test)
+        assert test.test_dataloader.dataset.split == 'test'
+
+
+def test_each_run_has_its_folder(tmp_path):
+    names = [*results.EXPERIMENTS, results.CLASSIC]
+    folders = {
+        results.run_folder(tmp_path, name, seed)
+        for name in names
+        for seed in range(3)
+    }
+    assert len(folders) == 3 * len(names)
+    assert all(folder.name.replace('_', '').isalnum() for folder in folders)
+
+
+def test_missing_data_is_one_line(tool, tmp_path):
+    args = ('--data', tmp_path / 'none', '--work-dir', tmp_path / 'out')
+    status, _, error = tool('results', *args, '--gpus', '1')
+    assert status == 2 and error.startswith('error: ')
+    assert len(error.splitlines()) == 1 and 'is no folder' in error
