@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from bm_plugins.compat.safe_loading import load
+from bm_plugins.datasets.matek_classes import CLASSES
 from tests.engine.resumable_runs import assert_equal
 
 SMALL = [
@@ -127,3 +128,35 @@ def test_classic_linear_evaluation_changes_the_classifier_alone(run, tmp_path):
     assert after['state_dict']['head.fc.weight'].abs().max() > 0.01
     out = run('test', config, folder / 'epoch_2.pth', '--work-dir', folder)
     assert 'macro_f1' in out
+
+
+def test_checkpoint_of_other_classes_and_an_empty_part(
+    run, tool, tmp_path, cells
+):
+    config = 'configs/resnet_tiny_bm.py'
+    options = [*SMALL, 'train_cfg.max_epochs=1']
+    run('train', config, '--work-dir', tmp_path, '--cfg-options', *options)
+    checkpoint = tmp_path / 'epoch_1.pth'
+
+    def refused(*options):
+        args = [config, checkpoint, '--work-dir', tmp_path / 'test']
+        status, _, error = tool('test', *args, '--cfg-options', *options)
+        assert status == 2 and len(error.splitlines()) == 1, error
+        assert error.startswith('error: ')
+        return error
+
+    # The same number of classes in another order: only the codes tell.
+    codes = ','.join(repr(code) for code in reversed(CLASSES))
+    metainfo = f'test_dataloader.dataset.metainfo.classes=({codes})'
+    error = refused(metainfo)
+    assert f'checkpoint {checkpoint} classifies ABE ART' in error
+    assert 'the data set has PMO PLM' in error
+    error = refused('model.head.num_classes=3')
+    assert 'a classifier of 21 classes, the config one of 3' in error
+
+    manifest = tmp_path / 'no_val.csv'
+    text = (cells / 'split.csv').read_text().replace(',val,', ',train,')
+    manifest.write_text(text)
+    part = 'test_dataloader.dataset.split=val'
+    error = refused(part, f'test_dataloader.dataset.ann_file={manifest}')
+    assert f'{manifest}: no image in part val' in error
