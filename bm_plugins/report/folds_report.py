@@ -72,4 +72,9 @@ def folds_report(
             f'| {code} | {name} | {figure.n}{few} | {len(three[2].values)} '
             f'| {cells} | {figure} |'
         )
+    lines += [
+        '',
+        f'(few): fewer than {min_support} test images in all; an interval '
+        'shows only what was seen, so that a narrow one says little there.',
+    ]
     return '\n'.join(lines) + '\n'
