@@ -133,6 +133,7 @@ def tsne_picture(found: Features, places: np.ndarray, said: str) -> Figure:
     axes = figure.add_subplot()
     labels = found.labels.numpy()
     counts = np.bincount(labels, minlength=len(found.codes))
+    middles = {}
     # The rare ones last, on top of the others.
     for label in np.argsort(-counts, kind='stable'):
         if not counts[label]:
@@ -151,15 +152,20 @@ def tsne_picture(found: Features, places: np.ndarray, said: str) -> Figure:
             label=f'{title(found.codes[label], found.names[label])}, '
             f'{counts[label]}',
         )
-        axes.text(
-            np.median(x),
-            np.median(y),
-            found.codes[label],
-            color=colour,
+        middles[found.codes[label]] = np.median(x), np.median(y), colour
+    size = np.ptp(places, axis=0)
+    for code, (x, y) in apart(middles, size).items():
+        axes.annotate(
+            code,
+            (x, y),
+            (0, 9),  # above the cells rather than on them
+            textcoords='offset points',
+            color=middles[code][2],
             fontsize=9,
             weight='bold',
             ha='center',
             va='center',
+            zorder=5,
             path_effects=[withStroke(linewidth=2.5, foreground='white')],
         )
     axes.set_xticks([])
@@ -175,3 +181,27 @@ def tsne_picture(found: Features, places: np.ndarray, said: str) -> Figure:
     )
     note(figure, said)
     return figure
+
+
+def apart(
+    middles: dict[str, tuple], size: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """Where the codes stand so that none covers another.
+
+    Args:
+        middles (dict[str, tuple]): Of each code, x and y first.
+        size (np.ndarray): Width and height of the whole (2,).
+
+    Returns:
+        dict[str, tuple[float, float]]: The places, moved down where needed.
+    """
+    wide, high = 0.045 * size[0], 0.024 * size[1]
+    found: dict[str, tuple[float, float]] = {}
+    for code in sorted(middles, key=lambda code: -middles[code][1]):
+        x, y = middles[code][:2]
+        near = [b for a, b in found.values() if abs(a - x) < wide]
+        for other in sorted(near, reverse=True):
+            if abs(other - y) < high:
+                y = other - high
+        found[code] = x, y
+    return found

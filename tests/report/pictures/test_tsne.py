@@ -6,7 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from bm_plugins.datasets.matek_classes import CLASSES, FULL_NAMES
 from bm_plugins.errors import InputError
 from bm_plugins.report.pictures.frozen_features import Features
-from bm_plugins.report.pictures.tsne import tsne, tsne_picture
+from bm_plugins.report.pictures.tsne import apart, tsne, tsne_picture
 from tests.report.pictures.test_run_pictures import inside
 
 
@@ -49,3 +49,13 @@ def test_all_21_classes_have_a_mark_and_a_name():
     assert {t.get_text() for t in axes.texts} == {*CLASSES}
     legend = [t.get_text() for t in figure.legends[0].get_texts()]
     assert len({*legend}) == 21 and 'Blasts (BLA), 4' in legend
+
+
+def test_no_code_covers_another():
+    size = np.array([100.0, 100.0])
+    middles = {str(i): (50 + i % 3, 50 - i / 10, 'red') for i in range(12)}
+    middles['far'] = (10, 50, 'red')
+    found = apart(middles, size)
+    assert found['far'] == (10, 50) and found['0'] == (50, 50)
+    heights = sorted(y for code, (_, y) in found.items() if code != 'far')
+    assert np.diff(heights).min() >= 2.4 - 1e-9
