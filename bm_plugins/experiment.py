@@ -16,6 +16,7 @@ from mmpretrain.registry import MODELS
 from .atomic_write import atomic_write
 from .compat.quiet_logs import warnings_only
 from .errors import InputError
+from .output_folder import make_folder
 
 LINEAR = ('linear_bm.py', 'linear_tiny_bm.py', 'linear_r18_bm.py')
 
@@ -93,7 +94,7 @@ class Experiment:
         options: Sequence[str],
         *flags: str,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         command = [*command, str(self.processes), '--work-dir', str(folder)]
         command += flags
         if options:
@@ -127,13 +128,14 @@ class Experiment:
 
     def _claim(self, folder: Path, pretrained: Path | None) -> None:
         """Refuse a folder of other settings."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         settings = dict(
             train=self._digest(self.train),
             test=self._digest(self.test),
             options=list(self.options),
             test_options=list(self.test_options),
             env=dict(self.env or {}),
+            manifest=self._manifest_digest(),
             pretrained=str(pretrained) if pretrained else None,
         )
         file = folder / 'experiment.json'
@@ -142,9 +144,9 @@ class Experiment:
             wrong = [k for k, v in settings.items() if before.get(k) != v]
             if wrong:
                 raise InputError(
-                    f'{folder} holds an experiment with another '
+                    f'{folder} holds an experiment that differs in '
                     f'{", ".join(wrong)}. Give another --work-dir, or remove '
-                    'it.'
+                    'that folder.'
                 )
             return
         with atomic_write(file) as partial:
@@ -156,6 +158,15 @@ class Experiment:
             return None
         text = read_config(self.root / config).pretty_text
         return f'{config} {sha256(text.encode()).hexdigest()[:16]}'
+
+    def _manifest_digest(self) -> str | None:
+        """The hash of the test data's manifest, from which the parts come."""
+        cfg = read_config(self.root / self.test, self.test_options)
+        dataset = cfg.test_dataloader.dataset
+        file = Path(dataset.data_root, dataset.get('ann_file', 'split.csv'))
+        if not file.is_file():  # the run itself says so
+            return None
+        return sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def chosen_checkpoint(trained: Path) -> Path:

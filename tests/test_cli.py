@@ -178,6 +178,7 @@ def test_checkpoint_of_another_number_of_classes(copy, message, tmp_path):
         ('train', ['configs/no.py'], 'configs/no.py'),
         ('train', [TEST[1]], 'tools/test.py'),
         ('train', [*TRAIN[1:], '--cfg-options', 'foo'], 'key=value'),
+        ('train', [*TRAIN[1:], '--work-dir', '/proc/x'], 'folder /proc/x'),
         ('train', [*TRAIN[1:], '--amp'], '--amp needs a GPU'),
         ('train', [*TRAIN[1:], '--launcher', 'mpi'], 'dist_train.sh'),
         ('train', [*TRAIN[1:], '--launcher', 'pytorch'], 'RANK'),

@@ -68,8 +68,21 @@ def test_a_folder_of_another_experiment(tmp_path):
     assert first.run(folder) == folder / 'test'
     assert first.run(folder) == folder / 'test'
     other = Experiment(ROOT, None, TINY, 1, (), ['randomness.seed=1'])
-    with pytest.raises(InputError, match='with another test_options'):
+    with pytest.raises(InputError, match='differs in test_options'):
         other.run(folder)
+
+
+def test_a_manifest_that_was_written_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv('BM_DATA_ROOT', str(tmp_path))
+    manifest = tmp_path / 'split.csv'
+    manifest.write_text('path,label,split\nABE/ABE_00001.jpg,ABE,test\n')
+    folder = tmp_path / 'run'
+    (folder / 'test').mkdir(parents=True)
+    (folder / 'test/predictions.csv').write_text('finished')
+    Experiment(ROOT, None, TINY, 1).run(folder)
+    manifest.write_text('path,label,split\nABE/ABE_00002.jpg,ABE,test\n')
+    with pytest.raises(InputError, match='differs in manifest'):
+        Experiment(ROOT, None, TINY, 1).run(folder)
 
 
 def test_a_step_that_fails_says_why(tmp_path, monkeypatch):

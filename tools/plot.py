@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
 from bm_plugins.experiment import read_config  # noqa: E402
+from bm_plugins.output_folder import make_folder  # noqa: E402
 from bm_plugins.report.pictures.canvas import save  # noqa: E402
 from bm_plugins.report.pictures.curves import (  # noqa: E402
     curves_picture,
@@ -39,7 +40,7 @@ from bm_plugins.report.run_folder import read_run  # noqa: E402
 def main() -> None:
     """Read the arguments, draw and name the files."""
     args = parse()
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     for file in args.draw(args):
         print(f'Wrote {file}')
 

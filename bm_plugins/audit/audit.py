@@ -14,6 +14,7 @@ from ..datasets.layout import existing_image_folder, labels_of, list_images
 from ..datasets.manifest import read_manifest
 from ..datasets.matek_classes import CLASSES
 from ..errors import InputError
+from ..output_folder import make_folder
 from .fingerprint import Fingerprint, fingerprints
 from .near_duplicates import near_pairs
 
@@ -125,12 +126,7 @@ def audit(
             '00001.jpg or <CODE>/<file>.jpg.'
         )
     known = _manifest(Path(data_root, 'split.csv'))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f'--out {out}: {error.strerror}. Name another folder.'
-        ) from error
+    make_folder(out)
     found = fingerprints(paths, folder, out / 'fingerprints.csv', workers)
     pairs = _pairs(found, folder, max_distance, min_correlation)
     exact = {row for p in pairs if p.kind == 'exact' for row in (p.one, p.two)}

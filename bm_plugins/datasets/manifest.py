@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
 
+from ..atomic_write import atomic_write
 from ..csv_file import write_csv
 from ..errors import InputError
 from .layout import labels_of
@@ -155,15 +156,23 @@ def stamp_file(manifest: str | Path) -> Path:
 
 
 def write_stamp(manifest: str | Path, info: dict) -> None:
-    """Note that every image of ``manifest`` was decoded.
+    """Note that every image of ``manifest`` was looked at.
 
     Args:
         manifest (str or Path): The manifest as it now is.
-        info (dict): What to note beside its SHA-256.
+        info (dict): What to note beside its SHA-256; ``unreadable``, if some
+            images cannot be decoded.
     """
     digest = sha256(Path(manifest).read_bytes()).hexdigest()
     text = json.dumps({'sha256': digest, **info}, indent=2)
-    stamp_file(manifest).write_text(text + '\n')
+    with atomic_write(stamp_file(manifest)) as partial:
+        partial.write_text(text + '\n')
+
+
+def is_verified(manifest: str | Path) -> bool:
+    """Whether every image of just this manifest was decoded once."""
+    stamp = read_stamp(manifest)
+    return stamp is not None and not stamp.get('unreadable')
 
 
 def read_stamp(manifest: str | Path) -> dict | None:

@@ -15,10 +15,10 @@ from ..errors import InputError, UnreadableImage
 from .draw import DrawIndex, seed_generators
 from .layout import check_files, find_image_folder
 from .manifest import (
+    is_verified,
     label_indices,
     protocol_of,
     read_manifest,
-    read_stamp,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .splits import stratified_share
@@ -213,7 +213,7 @@ class Matek(BaseDataset):
         if self.fraction < 1:
             protocol += f', {self.fraction:g} of it'
         self._metainfo['protocol'] = protocol
-        if read_stamp(manifest) is None:
+        if not is_verified(manifest):
             _say_unverified(manifest, self.data_root)
         return data
 

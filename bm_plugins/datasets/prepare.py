@@ -12,6 +12,7 @@ from .layout import existing_image_folder, labels_of, list_images
 from .manifest import (
     label_indices,
     read_manifest,
+    read_stamp,
     stamp_file,
     write_manifest,
     write_stamp,
@@ -83,6 +84,8 @@ def prepare(
             '--groups.'
         )
     test_names = _read_pairs(test_list) if test_list else {}
+    if test_list and not test_names:
+        raise InputError(f'--test-list {test_list} names no image.')
     together = _read_pairs(groups) if groups else {}
     _check_target(manifest)
     images, others = list_images(folder)
@@ -174,9 +177,10 @@ def check(
     paths, labels, _, _ = read_manifest(manifest)
     label_indices(paths, labels, classes, manifest)
     _check_target(manifest)
-    stamp_file(manifest).unlink(missing_ok=True)
+    noted = read_stamp(manifest) or {}  # how the parts were chosen
     faults = find_faults(paths, folder, workers)
     if faults:
+        write_stamp(manifest, noted | dict(unreadable=len(faults)))
         _report(faults, manifest.with_name(f'{manifest.stem}_faults.csv'))
         raise InputError(
             f'{manifest} names {len(faults)} image(s) that cannot be used, '
@@ -185,7 +189,10 @@ def check(
         )
     counts = Counter(labels)
     _report_counts(counts, classes)
-    write_stamp(manifest, dict(images=len(paths), counts=counts))
+    write_stamp(
+        manifest,
+        noted | dict(images=len(paths), counts=counts, unreadable=0),
+    )
     print(f'All {len(paths)} images are whole; stamp {stamp_file(manifest)}')
 
 
@@ -193,7 +200,7 @@ def _read_pairs(file: str | Path) -> dict[str, str]:
     """The first two columns of a CSV file with a header."""
     try:
         with open(file, newline='', encoding='utf-8-sig') as stream:
-            rows = [row for row in csv.reader(stream) if row][1:]
+            rows = [row for row in csv.reader(stream) if row]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f'{file} cannot be read: {error}.') from error
     if not rows or min(map(len, rows)) < 2:
@@ -201,7 +208,7 @@ def _read_pairs(file: str | Path) -> dict[str, str]:
             f'{file}: expected a header and two columns, path and class (or '
             'path and group).'
         )
-    return {row[0].replace('\\', '/'): row[1] for row in rows}
+    return {row[0].replace('\\', '/'): row[1] for row in rows[1:]}
 
 
 def _check_target(manifest: Path) -> None:

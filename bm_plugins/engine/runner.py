@@ -20,6 +20,7 @@ from ..compat.gloo_processes import init_gloo, wrap_cpu_model
 from ..compat.quiet_logs import quiet_screen
 from ..compat.safe_loading import drop_config
 from ..errors import InputError
+from ..output_folder import make_folder
 from .checkpoint_hook import last_good
 from .checkpoint_keys import (
     backbone_weights,
@@ -42,6 +43,12 @@ class MarrowRunner(Runner):
     CPU), checkpoints that must fit the model, one number of batches on all
     ranks, metrics that know the run's folder, and a screen free of listings.
     """
+
+    def __init__(
+        self, model: nn.Module | dict, work_dir: str, *args: Any, **kwargs: Any
+    ) -> None:
+        make_folder(work_dir)
+        super().__init__(model, work_dir, *args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
         """Make the process group on gloo where there is no GPU."""
@@ -97,13 +104,24 @@ class MarrowRunner(Runner):
         """Build the loop; ranks must agree on the number of batches.
 
         Raises:
-            InputError: An epoch has no batch, or ranks would wait for ever
-                for one that has fewer.
+            InputError: An epoch has no batch, ranks would wait for ever for
+                one that has fewer, or the model has other classes than the
+                data.
         """
         if isinstance(loop, dict) and loop.get('by_epoch') is True:
             rest = {k: v for k, v in loop.items() if k != 'by_epoch'}
             loop = dict(type='mmpretrain.ResumableTrainLoop', **rest)
         loop = super().build_train_loop(loop)
+        head = getattr(unwrap(self.model), 'head', None)
+        given = getattr(head, 'num_classes', None)
+        classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get(
+            'classes'
+        )
+        if given and classes and given != len(classes):
+            raise InputError(
+                f'model.head.num_classes is {given}, but the data set has '
+                f'{len(classes)} classes: set both to the same.'
+            )
         count = torch.tensor(len(loop.dataloader))
         counts = [int(n) for n in all_gather(count)]
         if min(counts) == 0:

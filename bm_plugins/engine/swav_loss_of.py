@@ -24,8 +24,9 @@ def swav_loss_of(model: nn.Module) -> GlobalSwAVLoss:
     loss = getattr(head, 'loss_module', getattr(head, 'loss', None))
     if not isinstance(loss, GlobalSwAVLoss):
         raise InputError(
-            'SwAVScheduleHook and SwAVMonitorHook work with SwAV and '
-            "model.head.loss=dict(type='GlobalSwAVLoss', ...); this model has "
-            f'{type(loss).__name__}. Take them out of custom_hooks.'
+            "expected SwAV, with model.head.loss=dict(type='GlobalSwAVLoss', "
+            f'...); this model has {type(loss).__name__}. Take a swav_*.py '
+            'config; for other methods take SwAVScheduleHook and '
+            'SwAVMonitorHook out of custom_hooks.'
         )
     return loss

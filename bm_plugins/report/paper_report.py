@@ -6,6 +6,7 @@ from pathlib import Path
 from ..atomic_write import atomic_write
 from ..csv_file import write_csv
 from ..errors import InputError
+from ..output_folder import make_folder
 from .method import read_method
 from .published import published
 from .tables import (
@@ -48,7 +49,7 @@ def write_report(
     common = common_classes(tested)
     # An empty common set leaves its row out; the names are then not used.
     methods = [read_method(f, n, common or None) for f, n in pairs]
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     lines = [
         '# Beside the paper',
         '',

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bm_plugins.datasets.manifest import (
+    is_verified,
     protocol_of,
     read_manifest,
     read_stamp,
@@ -108,8 +109,25 @@ def test_check_keeps_the_manifest_and_stamps_it(tmp_path):
     file.write_bytes(b'')
     with pytest.raises(InputError, match='cannot be used.*ABE_00001'):
         check(tmp_path)
-    assert read_stamp(tmp_path / 'split.csv') is None
+    assert not is_verified(tmp_path / 'split.csv')
     assert 'empty file' in (tmp_path / 'split_faults.csv').read_text()
+
+
+def test_check_keeps_the_protocol(tmp_path):
+    collect(tmp_path, RELEASE)
+    manifest = tmp_path / 'split.csv'
+    prepare(tmp_path, seed=3)
+    said = protocol_of(manifest, None)
+    assert said == 'stratified, seed 3, 20% test'
+    file = tmp_path / 'BM_cytomorphology_data/ABE/ABE_00001.jpg'
+    whole = file.read_bytes()
+    file.write_bytes(b'')
+    with pytest.raises(InputError, match='cannot be used'):
+        check(tmp_path)
+    assert not is_verified(manifest)
+    file.write_bytes(whole)
+    check(tmp_path)
+    assert is_verified(manifest) and protocol_of(manifest, None) == said
 
 
 def test_what_opencv_and_csv_cannot_take_is_left_out(tmp_path, capsys):
@@ -219,6 +237,12 @@ def test_protocols(cells, tmp_path):
     assert len({together[path] for path in alike}) == 1
     assert said == 'stratified, seed 0, duplicates together, 20% test'
 
+    groups.write_text('path,group\n')  # what an audit without finds writes
+    assert set(parts(groups=groups)[0]) == set(together)
+
+    listed.write_text('Image Path,Label\n')
+    with pytest.raises(InputError, match='bm_test.csv names no image'):
+        parts(test_list=listed)
     with pytest.raises(InputError, match='leave out --contiguous'):
         parts(test_list=listed, contiguous=True)
     with pytest.raises(InputError, match='none.csv cannot be read'):

@@ -154,6 +154,11 @@ def test_checkpoint_of_other_classes_and_an_empty_part(
     error = refused('model.head.num_classes=3')
     assert 'a classifier of 21 classes, the config one of 3' in error
 
+    args = [config, '--work-dir', tmp_path / 'train', '--cfg-options']
+    status, _, error = tool('train', *args, 'model.head.num_classes=5')
+    assert status == 2 and len(error.splitlines()) == 1, error
+    assert 'num_classes is 5, but the data set has 21 classes' in error
+
     manifest = tmp_path / 'no_val.csv'
     text = (cells / 'split.csv').read_text().replace(',val,', ',train,')
     manifest.write_text(text)

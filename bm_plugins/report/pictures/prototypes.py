@@ -15,6 +15,7 @@ from ...csv_file import write_csv
 from ...engine.checkpoint_keys import model_weights
 from ...engine.swav_loss_of import swav_loss_of
 from ...errors import InputError
+from ...output_folder import make_folder
 from .canvas import new_figure, note, save
 from .frozen_features import (
     Features,
@@ -75,7 +76,7 @@ def write_prototypes(
     )
     weights = normalize(prototypes.weight.detach().double().cpu(), dim=1)
     similarity = found.values @ weights.T
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     rows = nearest(similarity, found, count, cells)
     header = ['prototype', 'images', 'rank', 'path', 'code', 'similarity']
     write_csv(out / 'prototypes.csv', header, rows)

@@ -13,6 +13,7 @@ from ...evaluation.calibration import (
 )
 from ...evaluation.intervals import wilson
 from ...evaluation.per_class import confusion_matrix
+from ...output_folder import make_folder
 from ..run_folder import Run
 from .canvas import BLUE, ORANGE, new_figure, note, save
 
@@ -35,7 +36,7 @@ def run_pictures(
     Returns:
         list[Path]: The files.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     pictures = {
         'confusion_matrix': confusion_picture(run),
         'per_class': per_class_picture(run, min_support),

@@ -15,6 +15,7 @@ from ...csv_file import write_csv
 from ...engine.checkpoint_keys import backbone_weights
 from ...engine.features import backbone_features
 from ...errors import InputError
+from ...output_folder import make_folder
 from .canvas import mark, new_figure, note, save
 from .frozen_features import (
     Features,
@@ -104,7 +105,7 @@ def write_tsne(
         seed,
     )
     places = tsne(found.values.numpy(), seed, perplexity)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     codes = [found.codes[label] for label in found.labels]
     rows = [
         (path, code, f'{x:.5f}', f'{y:.5f}')
