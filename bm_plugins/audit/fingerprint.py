@@ -95,7 +95,7 @@ def fingerprints(
     missing = [path for path in paths if path not in known]
     read = partial(fingerprint, folder=folder)
     try:
-        new = not file.exists()
+        new = not file.exists() or not file.stat().st_size
         # A line that a kill cut short must not take the next one with it.
         cut = not new and not file.read_bytes().endswith(b'\n')
         with (

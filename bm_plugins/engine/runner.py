@@ -165,8 +165,13 @@ class MarrowRunner(Runner):
             )
         metrics = super().test()
         if self.rank == 0:
-            for report in Path(self.log_dir).glob('*.csv'):
-                shutil.copy(report, self.work_dir)
+            reports = Path(self.log_dir).glob('*.csv')
+            # predictions.csv tells that all are there: the last.
+            for report in sorted(
+                reports, key=lambda file: file.name == 'predictions.csv'
+            ):
+                with atomic_write(Path(self.work_dir, report.name)) as partial:
+                    shutil.copy(report, partial)
         return metrics
 
     @master_only

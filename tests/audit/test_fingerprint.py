@@ -44,6 +44,8 @@ def test_goes_on_where_it_was_stopped(tmp_path):
     anew = fingerprints(paths, root, file)
     assert anew[0].sha256 == whole[0].sha256 and anew[0].modified == 1
     assert anew[1:] == whole[1:]
+    file.write_text('')  # killed before the first line
+    assert fingerprints(paths, root, file)[1:] == whole[1:]
     with open(file, newline='') as stream:
         assert next(csv.reader(stream))[0] == 'path'
 
