@@ -15,12 +15,14 @@ from ..errors import InputError, UnreadableImage
 from .draw import DrawIndex, seed_generators
 from .layout import check_files, find_image_folder
 from .manifest import (
+    SPLITS,
     is_verified,
     label_indices,
     protocol_of,
     read_manifest,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
+from .parts import parse_fold, parts_of
 from .splits import stratified_share
 
 
@@ -117,7 +119,11 @@ class Matek(BaseDataset):
         if data_prefix is None:
             data_prefix = os.path.abspath(find_image_folder(data_root))
         self.split = (split,) if isinstance(split, str) else tuple(split)
-        self.fold = self._parse_fold(fold)
+        if unknown := {*self.split} - SPLITS:
+            raise InputError(
+                f'split={sorted(unknown)}: expected train, val or test.'
+            )
+        self.fold = parse_fold(fold)
         self.with_label = with_label
         self.fraction = fraction
         if not 0 < fraction <= 1 or (fraction < 1 and not with_label):
@@ -169,7 +175,8 @@ class Matek(BaseDataset):
         """
         manifest = self.ann_file
         paths, labels, splits, folds = read_manifest(manifest, self.with_label)
-        rows = self._select(splits, folds)
+        parts = parts_of(splits, folds, self.fold, manifest)
+        rows = [row for row, part in enumerate(parts) if part in self.split]
         if self.fraction < 1:
             chosen = stratified_share(
                 [paths[row] for row in rows],
@@ -199,9 +206,7 @@ class Matek(BaseDataset):
                 item['gt_label'] = label
             counts = Counter(
                 label
-                for label, part in zip(
-                    labels, self._parts(splits, folds), strict=True
-                )
+                for label, part in zip(labels, parts, strict=True)
                 if part != 'test'
             )
             self._metainfo['train_support'] = tuple(
@@ -216,51 +221,6 @@ class Matek(BaseDataset):
         if not is_verified(manifest):
             _say_unverified(manifest, self.data_root)
         return data
-
-    @staticmethod
-    def _parse_fold(fold: int | str | None) -> int | None:
-        if fold in (None, '', 'none'):
-            return None
-        try:
-            return int(fold)
-        except ValueError:
-            raise InputError(
-                f'fold {fold!r} is no number. Set BM_FOLD to the fold that is '
-                "the test part, or unset it for the manifest's own split."
-            ) from None
-
-    def _select(self, splits: list[str], folds: list | None) -> list[int]:
-        """Rows of the wanted parts."""
-        wanted = set(self.split)
-        unknown = wanted - {'train', 'val', 'test'}
-        if unknown:
-            raise InputError(
-                f'split={sorted(unknown)}: expected train, val or test.'
-            )
-        if self.fold is not None:
-            known = sorted({f for f in folds or () if f is not None})
-            if self.fold not in known:
-                raise InputError(
-                    f'{self.ann_file}: no fold {self.fold} (it has '
-                    f'{known or "no folds"}). Set BM_FOLD to one of them, or '
-                    'write the manifest anew by tools/prepare_matek.py '
-                    '--folds.'
-                )
-        parts = self._parts(splits, folds)
-        return [row for row, part in enumerate(parts) if part in wanted]
-
-    def _parts(self, splits: list[str], folds: list) -> list[str]:
-        """Part of each row."""
-        if self.fold is None:
-            return splits
-        return [
-            'test'
-            if fold == self.fold
-            else 'val'
-            if split == 'val'
-            else 'train'
-            for split, fold in zip(splits, folds, strict=True)
-        ]
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all images, int64 (N,)."""
