@@ -157,7 +157,8 @@ class Experiment:
         if config is None:
             return None
         text = read_config(self.root / config).pretty_text
-        return f'{config} {sha256(text.encode()).hexdigest()[:16]}'
+        digest = sha256(text.encode()).hexdigest()
+        return f'{Path(config).name} {digest[:16]}'
 
     def _manifest_digest(self) -> str | None:
         """The hash of the test data's manifest, from which the parts come."""

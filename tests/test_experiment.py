@@ -67,6 +67,10 @@ def test_a_folder_of_another_experiment(tmp_path):
     first = Experiment(ROOT, None, TINY, 1, (), ['randomness.seed=0'])
     assert first.run(folder) == folder / 'test'
     assert first.run(folder) == folder / 'test'
+    moved = Experiment(
+        ROOT, None, str(ROOT / TINY), 1, (), ['randomness.seed=0']
+    )
+    assert moved.run(folder) == folder / 'test'
     other = Experiment(ROOT, None, TINY, 1, (), ['randomness.seed=1'])
     with pytest.raises(InputError, match='differs in test_options'):
         other.run(folder)
