@@ -1,0 +1,1 @@
+"""Ours and the stock route, timed side by side in one run."""
