@@ -41,7 +41,10 @@ def seed_generators(*key: int) -> None:
     words = np.random.SeedSequence(key).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(words[1:3])
-    torch.manual_seed(int(words[3]))
+    # torch.manual_seed formats a traceback where CUDA is not in use.
+    torch.default_generator.manual_seed(int(words[3]))
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(int(words[3]))
 
 
 @DATA_SAMPLERS.register_module()

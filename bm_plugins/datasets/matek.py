@@ -239,6 +239,11 @@ class Matek(BaseDataset):
         """As upstream's."""
         if not self._fully_initialized:
             super().full_init()
+            # Transforms of others use the global generators.
+            self._draws_globally = any(
+                getattr(transform, 'draws_globally', True)
+                for transform in self.pipeline.transforms
+            )
             counts = torch.zeros(len(self), dtype=torch.int32)
             self.unreadable = counts.share_memory_()
 
@@ -247,8 +252,8 @@ class Matek(BaseDataset):
         for step in range(len(self)):
             index = (int(idx) + step) % len(self)
             if isinstance(idx, DrawIndex):
-                # For transforms of others, which use global generators.
-                seed_generators(*idx.draw)
+                if self._draws_globally:
+                    seed_generators(*idx.draw)
                 index = DrawIndex(index, idx.draw)
             try:
                 return super().prepare_data(index)

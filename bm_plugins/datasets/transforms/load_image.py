@@ -1,15 +1,17 @@
 """Reading one image, or saying which one cannot be read."""
 
-import cv2
-from mmcv.transforms import LoadImageFromFile
+from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS
 
 from ...errors import UnreadableImage
+from ..decode import decode_image
 
 
 @TRANSFORMS.register_module()
-class LoadCellImage(LoadImageFromFile):
-    """Upstream's reader (BGR, uint8) whose error names the file.
+class LoadCellImage(BaseTransform):
+    """Read an image file (BGR, uint8); the error names the file.
+
+    The pixels are those of mmcv's LoadImageFromFile.
 
     **Required keys:** ``img_path``. **Added:** ``img`` (H, W, 3),
     ``img_shape``, ``ori_shape``.
@@ -18,13 +20,19 @@ class LoadCellImage(LoadImageFromFile):
         UnreadableImage: The file is missing or cannot be decoded.
     """
 
+    draws_globally = False
+
     def transform(self, results: dict) -> dict:
         """Read ``results['img_path']``."""
         try:
-            return super().transform(results)
-        except (OSError, AssertionError, ValueError, cv2.error) as error:
+            with open(results['img_path'], 'rb') as stream:
+                img = decode_image(stream.read())
+        except (OSError, ValueError) as error:
             raise UnreadableImage(
                 f'cannot read image {results["img_path"]} '
                 f'({type(error).__name__}). Restore the file, or leave it out '
                 'by writing the manifest anew: tools/prepare_matek.py.'
             ) from error
+        results['img'] = img
+        results['img_shape'] = results['ori_shape'] = img.shape[:2]
+        return results

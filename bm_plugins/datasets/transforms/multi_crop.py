@@ -1,6 +1,5 @@
 """Random views of one cell for SwAV."""
 
-import math
 from collections.abc import Sequence
 
 import cv2
@@ -9,96 +8,25 @@ from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS
 
 from ...errors import InputError
+from .blur import blur
+from .colour import SATURATION, colour_steps, jitter_hsv
+from .resize import resize
+from .scratch import scratch
+from .view_draw import ORDERS, ViewDraw, ViewDrawer
 
-
-def random_resized_crop(
-    img: np.ndarray,
-    size: int,
-    scale: Sequence[float],
-    rng: np.random.Generator,
-    ratio: Sequence[float] = (3 / 4, 4 / 3),
-) -> np.ndarray:
-    """A crop of random area and aspect ratio, resized to a square.
-
-    Szegedy et al. 2015, "Going deeper with convolutions", section 6.
-
-    Args:
-        img (np.ndarray): Image (H, W, 3), uint8.
-        size (int): Side of the result in pixels.
-        scale (Sequence[float]): Least and greatest area, as a share of the
-            image.
-        rng (np.random.Generator): Source of the draw.
-        ratio (Sequence[float]): Least and greatest width / height, drawn
-            uniformly in the logarithm.
-
-    Returns:
-        np.ndarray: (size, size, 3), uint8.
-    """
-    height, width = img.shape[:2]
-    for _ in range(10):
-        area = height * width * rng.uniform(*scale)
-        aspect = math.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1])))
-        w = round(math.sqrt(area * aspect))
-        h = round(math.sqrt(area / aspect))
-        if 0 < w <= width and 0 < h <= height:
-            break
-    else:  # no draw fitted: the largest centred square
-        w = h = min(height, width)
-        top, left = (height - h) // 2, (width - w) // 2
-        return _resize(img[top : top + h, left : left + w], size)
-    top = int(rng.integers(0, height - h + 1))
-    left = int(rng.integers(0, width - w + 1))
-    return _resize(img[top : top + h, left : left + w], size)
-
-
-def _resize(img: np.ndarray, size: int) -> np.ndarray:
-    shrinks = img.shape[0] > size
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(img, (size, size), interpolation=interpolation)
-
-
-def jitter_hsv(
-    img: np.ndarray,
-    hue: float,
-    saturation: float,
-    value: float,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Shift the hue, scale saturation and value, each at random.
-
-    Args:
-        img (np.ndarray): BGR image (H, W, 3), uint8.
-        hue (float): Greatest shift in degrees, either way.
-        saturation (float): Greatest relative change, either way.
-        value (float): Greatest relative change, either way.
-        rng (np.random.Generator): Source of the draw.
-
-    Returns:
-        np.ndarray: BGR image (H, W, 3), uint8.
-    """
-    # OpenCV's 8-bit hue has steps of 2 degrees, 0 to 179.
-    shift = rng.uniform(-hue, hue) / 2
-    factors = 1 + rng.uniform(-1, 1, 2) * (saturation, value)
-    levels = np.arange(256, dtype=np.float32)
-    table = np.stack(
-        [
-            np.round(levels + shift) % 180,
-            np.clip(np.round(levels * factors[0]), 0, 255),
-            np.clip(np.round(levels * factors[1]), 0, 255),
-        ],
-        axis=-1,
-    ).astype(np.uint8)
-    hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
-    return cv2.cvtColor(cv2.LUT(hsv, table[None]), cv2.COLOR_HSV2BGR)
+COLOR_JITTER = ('brightness', 'contrast', 'saturation', 'hue')
 
 
 @TRANSFORMS.register_module()
 class MultiCropViews(BaseTransform):
-    """Random views of an image: crop, HSV jitter, flips on both axes.
+    """Random views of an image: crop, colour, blur, flips.
 
     The paper's equation 5 (two views) and the multi-crop of SwAV
     (arXiv:2006.09882, section 3.2). Each view is a function of (seed, epoch,
-    position in the epoch, view), whichever worker or rank draws it.
+    position in the epoch, view), whichever worker or rank draws it. What is
+    drawn has the distribution of mmpretrain's RandomResizedCrop, ColorJitter,
+    RandomGrayscale, GaussianBlur and RandomFlip. The colours are changed on
+    the crop or on the view, whichever is smaller.
 
     **Required keys:** ``img`` (H, W, 3) BGR uint8, and ``draw``, which a
     :class:`DrawBatchSampler` gives. **Modified:** ``img``, a list of views.
@@ -107,25 +35,41 @@ class MultiCropViews(BaseTransform):
         views (Sequence[dict]): ``num``, ``size`` (pixels) and ``scale``
             (least and greatest share of the area) of each group of views,
             the views of the assignments first.
-        hue (float): Greatest shift of the hue in degrees.
-        saturation (float): Greatest relative change of the saturation.
-        value (float): Greatest relative change of the value.
-        jitter_prob (float): Probability of the HSV jitter. Defaults to 0.8.
-        flip_prob (float): Probability of a flip, for each axis. Defaults to
+        hue (float): Greatest shift of the hue in degrees. Defaults to 0.
+        saturation (float): Greatest relative change of HSV's saturation.
+            Defaults to 0.
+        value (float): Greatest relative change of the value. Defaults to 0.
+        color_jitter (dict, optional): Instead of these three, ``brightness``,
+            ``contrast``, ``saturation`` and ``hue`` (in turns) as
+            mmpretrain's and torchvision's ColorJitter. Defaults to None.
+        jitter_prob (float): Probability of either jitter. Defaults to 0.8.
+        grey_prob (float): Probability of a grey view. Defaults to 0.
+        blur_prob (float): Probability of a Gaussian blur. Defaults to 0.
+        blur_sigma (Sequence[float]): Its least and greatest standard
+            deviation in pixels. Defaults to (0.1, 2).
+        flip_prob (float or Sequence[float]): Probability of a flip, for each
+            axis, or of one left to right and one top to bottom. Defaults to
             0.5.
 
     Raises:
-        InputError: The data loader gives no draw.
+        InputError: The data loader gives no draw; both jitters are given, or
+            one that is not known.
     """
+
+    draws_globally = False
 
     def __init__(
         self,
         views: Sequence[dict],
-        hue: float,
-        saturation: float,
-        value: float,
+        hue: float = 0.0,
+        saturation: float = 0.0,
+        value: float = 0.0,
+        color_jitter: dict | None = None,
         jitter_prob: float = 0.8,
-        flip_prob: float = 0.5,
+        grey_prob: float = 0.0,
+        blur_prob: float = 0.0,
+        blur_sigma: Sequence[float] = (0.1, 2.0),
+        flip_prob: float | Sequence[float] = 0.5,
     ) -> None:
         self.views = [
             (view['size'], tuple(view['scale']))
@@ -133,40 +77,90 @@ class MultiCropViews(BaseTransform):
             for _ in range(view['num'])
         ]
         self.jitter = (hue, saturation, value)
-        self.jitter_prob = jitter_prob
-        self.flip_prob = flip_prob
+        self.color_jitter = color_jitter is not None
+        if color_jitter is not None:
+            if any(self.jitter) or {*color_jitter} - {*COLOR_JITTER}:
+                raise InputError(
+                    f'MultiCropViews: color_jitter={color_jitter} with '
+                    f'hue={hue}, saturation={saturation}, value={value}: '
+                    'expected some of brightness, contrast, saturation and '
+                    'hue in color_jitter, or the three beside it, not both.'
+                )
+            self.jitter = tuple(color_jitter.get(n, 0) for n in COLOR_JITTER)
+        if isinstance(flip_prob, float | int):
+            flip_prob = (flip_prob, flip_prob)
+        self.drawer = ViewDrawer(
+            self.jitter,
+            3 if self.color_jitter else 0,
+            jitter_prob,
+            grey_prob,
+            blur_prob,
+            blur_sigma,
+            flip_prob,
+        )
 
     def transform(self, results: dict) -> dict:
         """Replace ``img`` by its views."""
+        img = results['img']
+        draws = self.draw(results, img.shape[:2])
+        results['img'] = [
+            self.render(img, size, draw)
+            for (size, _), draw in zip(self.views, draws, strict=True)
+        ]
+        return results
+
+    def draw(self, results: dict, image: tuple[int, int]) -> list[ViewDraw]:
+        """What is drawn for an image of ``image`` (height, width) pixels."""
         if 'draw' not in results:
             raise InputError(
                 'MultiCropViews needs to know each draw: set batch_sampler='
                 "dict(type='DrawBatchSampler') in the data loader."
             )
-        results['img'] = [
-            self._view(
-                results['img'],
-                size,
-                scale,
-                np.random.default_rng((*results['draw'], view)),
-            )
-            for view, (size, scale) in enumerate(self.views)
-        ]
-        return results
+        scales = [scale for _, scale in self.views]
+        return self.drawer(results['draw'], image, scales)
 
-    def _view(
-        self,
-        img: np.ndarray,
-        size: int,
-        scale: tuple[float, float],
-        rng: np.random.Generator,
-    ) -> np.ndarray:
-        view = random_resized_crop(img, size, scale, rng)
-        if rng.random() < self.jitter_prob:
-            view = jitter_hsv(view, *self.jitter, rng)
-        horizontal, vertical = rng.random(2) < self.flip_prob
-        if horizontal:
-            view = view[:, ::-1]
-        if vertical:
-            view = view[::-1]
-        return np.ascontiguousarray(view)
+    def render(self, img: np.ndarray, size: int, draw: ViewDraw) -> np.ndarray:
+        """One view.
+
+        Args:
+            img (np.ndarray): BGR (H, W, 3), uint8.
+            size (int): Side of the view in pixels.
+            draw (ViewDraw): What was drawn.
+
+        Returns:
+            np.ndarray: BGR (size, size, 3), uint8.
+        """
+        top, left, height, width = draw[:4]
+        view = img[top : top + height, left : left + width]
+        shape = (size, size, 3)
+        enlarged = height * width <= size * size
+        if enlarged:
+            view = self._colour(view, draw)
+        view = resize(view, scratch('resized', shape, np.uint8))
+        if not enlarged:
+            view = self._colour(view, draw)
+        if draw.sigma:
+            view = blur(view, draw.sigma, scratch('blurred', shape, np.uint8))
+        out = np.empty(shape, np.uint8)
+        if not (draw.horizontal or draw.vertical):
+            np.copyto(out, view)
+            return out
+        # OpenCV: 1 left to right, 0 top to bottom, -1 both
+        axis = int(draw.horizontal) - 2 * int(draw.vertical)
+        return cv2.flip(view, {1: 1, -2: 0, -1: -1}[axis], out)
+
+    def _colour(self, img: np.ndarray, draw: ViewDraw) -> np.ndarray:
+        """``img`` or scratch memory with the colours changed."""
+        steps = []
+        if draw.jittered and self.color_jitter:
+            steps = [
+                (kind, draw.jitter[kind])
+                for kind in ORDERS[draw.order]
+                if self.jitter[kind]
+            ]
+        elif draw.jittered:
+            out = scratch('jittered', img.shape, np.uint8)
+            img = jitter_hsv(img, *draw.jitter, out)
+        if draw.grey:
+            steps.append((SATURATION, 0.0))
+        return colour_steps(img, steps) if steps else img

@@ -1,0 +1,113 @@
+"""Changes of colour in as few passes over an image as they allow."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from .scratch import scratch
+
+# ITU-R 601-2, in BGR
+GREY = np.array([0.114, 0.587, 0.299], np.float32)
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+_IDENTITY = np.eye(3, 4, dtype=np.float32)
+
+
+def jitter_hsv(
+    img: np.ndarray,
+    hue: float,
+    saturation: float,
+    value: float,
+    out: np.ndarray,
+) -> np.ndarray:
+    """Shift the hue, scale saturation and value.
+
+    In float, since 8-bit hues have steps that show.
+
+    Args:
+        img (np.ndarray): BGR (H, W, 3), uint8.
+        hue (float): Shift in degrees, from -360 to 360.
+        saturation (float): Factor, from 0; the result is cut at 1.
+        value (float): Factor, from 0; the result is cut at 255.
+        out (np.ndarray): (H, W, 3), uint8; written to.
+
+    Returns:
+        np.ndarray: ``out``.
+    """
+    hsv = scratch('hsv', img.shape, np.float32)
+    other = scratch('hsv2', img.shape, np.float32)
+    np.copyto(other, img)
+    cv2.cvtColor(other, cv2.COLOR_BGR2HSV, hsv)
+    change = [[1, 0, 0, hue], [0, saturation, 0, 0], [0, 0, value, 0]]
+    cv2.transform(hsv, np.array(change, np.float32), other)
+    if saturation > 1 or value > 1:
+        cv2.min(other, (720, 1, 255, 0), other)
+    cv2.cvtColor(other, cv2.COLOR_HSV2BGR, hsv)
+    return cv2.convertScaleAbs(hsv, out)
+
+
+class ColourSteps:
+    """Brightness, contrast, saturation, hue and grey in any order.
+
+    A factor up to 1 never leaves 0 to 255, so that it needs no pass of its
+    own: it is multiplied into the next step's matrix.
+
+    Args:
+        img (np.ndarray): BGR (H, W, 3), uint8; left as it is.
+    """
+
+    def __init__(self, img: np.ndarray) -> None:
+        self._img = img
+        self._free = ['one', 'two']
+        self._matrix: np.ndarray | None = None
+
+    def step(self, kind: int, amount: float) -> None:
+        """Add a step, as mmpretrain's and torchvision's ``ColorJitter``.
+
+        Args:
+            kind (int): ``BRIGHTNESS`` blends with black, ``CONTRAST`` with
+                the mean grey, ``SATURATION`` with each pixel's grey by a
+                factor from 0; ``HUE`` turns the hue.
+            amount (float): The factor; of the hue, turns of the circle.
+        """
+        if kind == HUE:
+            img = self.result()
+            self._img = jitter_hsv(img, 360 * amount, 1, 1, self._out())
+            return
+        if self._matrix is None:
+            self._matrix = _IDENTITY.copy()
+        matrix = self._matrix
+        if kind == BRIGHTNESS:
+            matrix *= amount
+        elif kind == CONTRAST:
+            mean = matrix @ (*cv2.mean(self._img)[:3], 1)
+            matrix *= amount
+            matrix[:, 3] += (1 - amount) * round(float(mean @ GREY))
+        else:
+            grey = (1 - amount) * (GREY @ matrix)
+            matrix *= amount
+            matrix += grey
+        if amount > 1:
+            self.result()
+
+    def result(self) -> np.ndarray:
+        """The image so far: ``img`` itself or memory to be written over."""
+        if self._matrix is not None:
+            self._img = cv2.transform(self._img, self._matrix, self._out())
+            self._matrix = None
+        return self._img
+
+    def _out(self) -> np.ndarray:
+        """Memory that the present image is not in."""
+        self._free.reverse()
+        return scratch(self._free[0], self._img.shape, np.uint8)
+
+
+def colour_steps(
+    img: np.ndarray, steps: Sequence[tuple[int, float]]
+) -> np.ndarray:
+    """Apply ``(kind, amount)`` in turn; see :class:`ColourSteps`."""
+    work = ColourSteps(img)
+    for kind, amount in steps:
+        work.step(kind, amount)
+    return work.result()
