@@ -16,6 +16,6 @@ train_pipeline = [
         saturation=0.3,
         value=0.3,
     ),
-    dict(type='PackInputs'),
+    dict(type='PackViews'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

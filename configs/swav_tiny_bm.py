@@ -28,7 +28,7 @@ train_pipeline = [
         saturation=0.15,
         value=0.15,
     ),
-    dict(type='PackInputs'),
+    dict(type='PackViews'),
 ]
 train_dataloader = dict(
     batch_size=32, num_workers=1, dataset=dict(pipeline=train_pipeline)

@@ -25,7 +25,7 @@ def decode_image(content: bytes) -> np.ndarray:
         buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         try:
             image = decode_jpeg(buffer)
-        except RuntimeError:  # OpenCV reads some files that are not whole
+        except RuntimeError:  # some versions of OpenCV still read it
             image = None
         if image is not None and len(image) == 3:
             rgb = image.permute(1, 2, 0).numpy()

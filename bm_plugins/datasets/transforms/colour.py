@@ -1,6 +1,7 @@
 """Changes of colour in as few passes over an image as they allow."""
 
 from collections.abc import Sequence
+from operator import mul
 
 import cv2
 import numpy as np
@@ -8,9 +9,8 @@ import numpy as np
 from .scratch import scratch
 
 # ITU-R 601-2, in BGR
-GREY = np.array([0.114, 0.587, 0.299], np.float32)
+GREY = (0.114, 0.587, 0.299)
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
-_IDENTITY = np.eye(3, 4, dtype=np.float32)
 
 
 def jitter_hsv(
@@ -38,7 +38,8 @@ def jitter_hsv(
     other = scratch('hsv2', img.shape, np.float32)
     np.copyto(other, img)
     cv2.cvtColor(other, cv2.COLOR_BGR2HSV, hsv)
-    change = [[1, 0, 0, hue], [0, saturation, 0, 0], [0, 0, value, 0]]
+    # OpenCV takes hues round the circle, but no negative ones.
+    change = [[1, 0, 0, hue % 360], [0, saturation, 0, 0], [0, 0, value, 0]]
     cv2.transform(hsv, np.array(change, np.float32), other)
     if saturation > 1 or value > 1:
         cv2.min(other, (720, 1, 255, 0), other)
@@ -49,8 +50,9 @@ def jitter_hsv(
 class ColourSteps:
     """Brightness, contrast, saturation, hue and grey in any order.
 
-    A factor up to 1 never leaves 0 to 255, so that it needs no pass of its
-    own: it is multiplied into the next step's matrix.
+    All but the hue make of a pixel x with grey value g(x) a sum
+    a · x + b · g(x) + c. A factor up to 1 never leaves 0 to 255, so that such
+    a step needs no pass of its own: it changes a, b and c.
 
     Args:
         img (np.ndarray): BGR (H, W, 3), uint8; left as it is.
@@ -59,7 +61,7 @@ class ColourSteps:
     def __init__(self, img: np.ndarray) -> None:
         self._img = img
         self._free = ['one', 'two']
-        self._matrix: np.ndarray | None = None
+        self._sum = (1.0, 0.0, 0.0)
 
     def step(self, kind: int, amount: float) -> None:
         """Add a step, as mmpretrain's and torchvision's ``ColorJitter``.
@@ -74,27 +76,36 @@ class ColourSteps:
             img = self.result()
             self._img = jitter_hsv(img, 360 * amount, 1, 1, self._out())
             return
-        if self._matrix is None:
-            self._matrix = _IDENTITY.copy()
-        matrix = self._matrix
+        a, b, c = self._sum
+        rest = 1 - amount
         if kind == BRIGHTNESS:
-            matrix *= amount
+            self._sum = amount * a, amount * b, amount * c
         elif kind == CONTRAST:
-            mean = matrix @ (*cv2.mean(self._img)[:3], 1)
-            matrix *= amount
-            matrix[:, 3] += (1 - amount) * round(float(mean @ GREY))
+            means = cv2.mean(self._img)
+            mean = (a + b) * sum(map(mul, GREY, means)) + c
+            self._sum = (
+                amount * a,
+                amount * b,
+                amount * c + rest * round(mean),
+            )
         else:
-            grey = (1 - amount) * (GREY @ matrix)
-            matrix *= amount
-            matrix += grey
+            self._sum = amount * a, amount * b + rest * (a + b), c
         if amount > 1:
             self.result()
 
     def result(self) -> np.ndarray:
         """The image so far: ``img`` itself or memory to be written over."""
-        if self._matrix is not None:
-            self._img = cv2.transform(self._img, self._matrix, self._out())
-            self._matrix = None
+        a, b, c = self._sum
+        if self._sum != (1.0, 0.0, 0.0):
+            blue, green, red = (b * weight for weight in GREY)
+            matrix = [
+                [a + blue, green, red, c],
+                [blue, a + green, red, c],
+                [blue, green, a + red, c],
+            ]
+            matrix = np.array(matrix, np.float32)
+            self._img = cv2.transform(self._img, matrix, self._out())
+            self._sum = (1.0, 0.0, 0.0)
         return self._img
 
     def _out(self) -> np.ndarray:

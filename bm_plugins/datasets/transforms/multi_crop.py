@@ -133,21 +133,27 @@ class MultiCropViews(BaseTransform):
         top, left, height, width = draw[:4]
         view = img[top : top + height, left : left + width]
         shape = (size, size, 3)
+        out = np.empty(shape, np.uint8)
+        flipped = draw.horizontal or draw.vertical
         enlarged = height * width <= size * size
         if enlarged:
             view = self._colour(view, draw)
-        view = resize(view, scratch('resized', shape, np.uint8))
+        last = enlarged and not draw.sigma and not flipped
+        view = resize(
+            view, out if last else scratch('resized', shape, np.uint8)
+        )
         if not enlarged:
             view = self._colour(view, draw)
         if draw.sigma:
-            view = blur(view, draw.sigma, scratch('blurred', shape, np.uint8))
-        out = np.empty(shape, np.uint8)
-        if not (draw.horizontal or draw.vertical):
+            to = scratch('blurred', shape, np.uint8) if flipped else out
+            view = blur(view, draw.sigma, to)
+        if flipped:
+            # OpenCV: 1 left to right, 0 top to bottom, -1 both
+            axis = (-1 if draw.vertical else 1) if draw.horizontal else 0
+            return cv2.flip(view, axis, out)
+        if view is not out:
             np.copyto(out, view)
-            return out
-        # OpenCV: 1 left to right, 0 top to bottom, -1 both
-        axis = int(draw.horizontal) - 2 * int(draw.vertical)
-        return cv2.flip(view, {1: 1, -2: 0, -1: -1}[axis], out)
+        return out
 
     def _colour(self, img: np.ndarray, draw: ViewDraw) -> np.ndarray:
         """``img`` or scratch memory with the colours changed."""

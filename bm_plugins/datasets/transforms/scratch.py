@@ -22,8 +22,9 @@ def scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     Returns:
         np.ndarray: Contiguous, of any content.
     """
-    size = math.prod(shape)
-    buffer = _buffers.__dict__.get(name)
-    if buffer is None or buffer.size < size:
-        buffer = _buffers.__dict__[name] = np.empty(size, dtype)
-    return buffer[:size].reshape(shape)
+    buffers = _buffers.__dict__
+    try:
+        return np.ndarray(shape, dtype, buffers[name])
+    except (KeyError, TypeError):  # none yet, or too small
+        buffers[name] = bytearray(math.prod(shape) * np.dtype(dtype).itemsize)
+        return np.ndarray(shape, dtype, buffers[name])

@@ -108,7 +108,12 @@ class ViewDrawer:
         ]
 
     def _view(
-        self, u: list[float], height: int, width: int, least: float, most: float
+        self,
+        u: list[float],
+        height: int,
+        width: int,
+        least: float,
+        most: float,
     ) -> ViewDraw:
         rest = u[2 * CROP_TRIES :]
         top, left, h, w = draw_crop(u, height, width, least, most)

@@ -21,14 +21,14 @@ train_pipeline = [
         saturation=0.3,
         value=0.3,
     ),
-    dict(type='PackInputs'),
+    dict(type='PackViews'),
 ]
 
 train_dataloader = dict(
     batch_size=64,  # the paper: 256 on 4 GPUs
     num_workers=4,
     persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
+    collate_fn=dict(type='collate_views'),
     dataset=dict(
         type='Matek',
         data_root=data_root,

@@ -1,13 +1,22 @@
-import cv2
+import random
+
 import numpy as np
 import pytest
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import TRANSFORMS
+from scipy.stats import ks_2samp
 
-from bm_plugins.datasets.transforms.multi_crop import (
-    MultiCropViews,
-    jitter_hsv,
-    random_resized_crop,
-)
+from bm_plugins.benchmark.input_speed import VIEWS as SETTINGS
+from bm_plugins.benchmark.stock_views import numpy2_hue, stock_pipeline
+from bm_plugins.datasets.synthetic.collection import draw_cell
+from bm_plugins.datasets.transforms import MultiCropViews
+from bm_plugins.datasets.transforms.colour import SATURATION
+from bm_plugins.datasets.transforms.view_draw import ORDERS
 from bm_plugins.errors import InputError
+from tests.datasets.transforms.test_blur import gaussian
+from tests.datasets.transforms.test_colour import exact, exact_hsv
+from tests.datasets.transforms.test_resize import bilinear
 
 VIEWS = [
     dict(num=2, size=64, scale=(0.14, 1.0)),
@@ -70,41 +79,129 @@ def test_flips_reach_both_axes():
     assert seen == {(), (0,), (1,), (0, 1)}
 
 
-def test_crop_area_and_aspect_are_in_range():
-    # The pixel's place is its value: the crop's extent can be read off.
-    y, x = np.mgrid[0:250, 0:250].astype(np.uint8)
-    img = np.stack([y, x, x], axis=-1)
+def test_no_strength_changes_nothing():
+    settings = dict(hue=0, saturation=0, value=0, flip_prob=0)
+    whole = dict(num=1, size=64, scale=(1.0, 1.0))
+    img = image()[:64, :64].copy()
+    out = MultiCropViews([whole], **settings)(dict(img=img, draw=(0, 0, 0)))
+    np.testing.assert_array_equal(out['img'][0], img)
+
+
+def test_the_image_stays_as_it_is():
+    img = image()
+    transform = MultiCropViews(**SETTINGS['swav'])
+    views = transform(dict(img=img, draw=(0, 0, 0)))['img']
+    before = [view.copy() for view in views]
+    np.testing.assert_array_equal(img, image())
+    transform(dict(img=img, draw=(0, 0, 1)))  # writes over no earlier view
+    for view, old in zip(views, before, strict=True):
+        np.testing.assert_array_equal(view, old)
+
+
+@pytest.mark.parametrize('setting', SETTINGS)
+def test_each_view_is_what_was_drawn(setting):
+    """Against float64, in the order crop, resize, colour, grey, blur, flip."""
+    transform = MultiCropViews(**SETTINGS[setting])
+    img = cell('EOS')
+    off = []
+    for position in range(10):
+        results = dict(img=img, draw=(0, 0, position))
+        draws = transform.draw(results, img.shape[:2])
+        sizes = [size for size, _ in transform.views]
+        views = transform(results)['img']
+        for size, draw, view in zip(sizes, draws, views, strict=True):
+            off.append(np.abs(view - expected_view(setting, img, size, draw)))
+    off = np.concatenate([x.ravel() for x in off])
+    # Colours are changed before a crop is blown up: another order, no more.
+    assert off.mean() < 0.5
+    assert (off > 2).mean() < 0.01
+
+
+def expected_view(setting, img, size, draw):
+    top, left, h, w = draw[:4]
+    view = bilinear(img[top : top + h, left : left + w].astype(float), size)
+    if draw.jittered and setting == 'paper':
+        view = exact_hsv(view, *draw.jitter)
+    elif draw.jittered:
+        for kind in ORDERS[draw.order]:
+            view = exact(view, kind, draw.jitter[kind])
+    if draw.grey:
+        view = exact(view, SATURATION, 0)
+    if draw.sigma:
+        view = gaussian(view, draw.sigma)
+    flips = [i for i in (0, 1) if (draw.vertical, draw.horizontal)[i]]
+    return np.flip(view, flips)
+
+
+@pytest.mark.filterwarnings('ignore:Only use')
+@pytest.mark.parametrize('setting', SETTINGS)
+def test_views_are_distributed_as_the_stock_pipeline_s(setting):
+    images = [cell(code, n) for code in ('EOS', 'LYT') for n in range(1, 101)]
+    ours = MultiCropViews(**SETTINGS[setting])
+    read, *rest = stock_pipeline(setting)
+    assert read['type'] == 'LoadImageFromFile'
+    assert rest.pop()['type'] == 'PackInputs'
+    random.seed(0)
+    np.random.seed(0)
+    with DefaultScope.overwrite_default_scope('mmpretrain'), numpy2_hue():
+        stock = Compose([TRANSFORMS.build(step) for step in rest])
+        theirs = [
+            stock(dict(img=img.copy(), img_shape=img.shape[:2]))['img']
+            for img in images
+        ]
+    ours = [
+        ours(dict(img=img, draw=(0, 0, i)))['img']
+        for i, img in enumerate(images)
+    ]
+    for view in {0, len(ours[0]) - 1}:
+        pairs = [[views[view] for views in side] for side in (ours, theirs)]
+        for channel in range(3):  # their order too: a cell has three colours
+            figures = [
+                [x[..., channel].astype(float) for x in side] for side in pairs
+            ]
+            for moment in (np.mean, np.std):
+                values = [[moment(x) for x in side] for side in figures]
+                assert ks_2samp(*values).pvalue > 1e-3
+            histograms = [
+                [np.histogram(x, 16, (0, 256))[0] / x.size for x in side]
+                for side in figures
+            ]
+            assert exchangeable(*histograms) > 2e-3
+
+
+def exchangeable(ours, theirs, permutations=2000):
+    """p of the distance between two sides' mean histograms."""
     rng = np.random.default_rng(0)
-    areas, aspects = [], []
-    for _ in range(300):
-        crop = random_resized_crop(img, 400, (0.2, 0.6), rng).astype(int)
-        h = crop[..., 0].max() - crop[..., 0].min() + 1
-        w = crop[..., 1].max() - crop[..., 1].min() + 1
-        areas.append(h * w / 250**2)
-        aspects.append(w / h)
-    assert 0.19 < min(areas) < 0.25 and 0.55 < max(areas) < 0.61
-    assert 0.73 < min(aspects) < 0.8 and 1.25 < max(aspects) < 1.36
+    rows = np.concatenate([ours, theirs])
+    sides = np.repeat([1, -1], len(ours))
+    shuffled = [sides, *(rng.permutation(sides) for _ in range(permutations))]
+    distances = np.abs(np.array(shuffled) @ rows).sum(1)
+    return (distances >= distances[0]).mean()
 
 
-def test_hue_turns_round_the_circle():
-    red = np.full((2, 2, 3), (0, 0, 255), np.uint8)
-    hues = set()
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        out = jitter_hsv(red, 20, 0, 0, rng)
-        hues.add(int(cv2.cvtColor(out, cv2.COLOR_BGR2HSV)[0, 0, 0]))
-    # 10 steps of 2 degrees either way, through 0.
-    assert hues <= set(range(11)) | set(range(169, 180))
-    assert min(hues) < 5 and max(hues) > 172
+def cell(code, number=1):
+    """A drawn cell, BGR."""
+    return np.ascontiguousarray(draw_cell(0, code, number)[..., ::-1])
 
 
-def test_value_scales_brightness():
-    grey = np.full((2, 2, 3), 100, np.uint8)
-    rng = np.random.default_rng(0)
-    levels = [jitter_hsv(grey, 0, 0, 0.2, rng)[0, 0, 0] for _ in range(200)]
-    assert 80 <= min(levels) < 84 and 116 < max(levels) <= 120
+def test_channels_keep_their_order():
+    red = np.zeros((250, 250, 3), np.uint8)
+    red[..., 2] = 200
+    for setting in (dict(hue=5), dict(color_jitter=dict(contrast=0.1))):
+        transform = MultiCropViews(VIEWS, **setting)
+        for position in range(20):
+            for view in transform(dict(img=red, draw=(0, 0, position)))['img']:
+                blue, green, light = view.reshape(-1, 3).mean(0)
+                assert light > 150 and blue < 40 and green < 40
 
 
-def test_no_strength_changes_nothing_but_rounding():
-    out = jitter_hsv(image(), 0, 0, 0, np.random.default_rng(0))
-    assert np.abs(out.astype(int) - image()).mean() < 2
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(color_jitter=dict(hue=0.1), hue=18),
+        dict(color_jitter=dict(sharpness=0.1)),
+    ],
+)
+def test_settings_that_do_not_go_together(settings):
+    with pytest.raises(InputError, match='color_jitter'):
+        MultiCropViews(VIEWS, **settings)
