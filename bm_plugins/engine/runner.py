@@ -20,6 +20,7 @@ from ..compat.gloo_processes import init_gloo, wrap_cpu_model
 from ..compat.quiet_logs import quiet_screen
 from ..compat.safe_loading import drop_config
 from ..errors import InputError
+from ..models import GPUViews
 from ..output_folder import make_folder
 from .checkpoint_hook import last_good
 from .checkpoint_keys import (
@@ -112,6 +113,9 @@ class MarrowRunner(Runner):
             rest = {k: v for k, v in loop.items() if k != 'by_epoch'}
             loop = dict(type='mmpretrain.ResumableTrainLoop', **rest)
         loop = super().build_train_loop(loop)
+        preprocessor = unwrap(self.model).data_preprocessor
+        if isinstance(preprocessor, GPUViews):
+            preprocessor.take_over(loop.dataloader.dataset)
         head = getattr(unwrap(self.model), 'head', None)
         given = getattr(head, 'num_classes', None)
         classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get(

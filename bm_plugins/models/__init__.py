@@ -1,5 +1,6 @@
 """Models, losses and the mathematics under them."""
 
+from .gpu_views import GPUViews
 from .supcon import SupCon
 from .supcon_head import SupConHead
 from .supcon_loss import SupConLoss
@@ -7,6 +8,7 @@ from .swav_loss import GlobalSwAVLoss
 from .weighted_cross_entropy import WeightedCrossEntropyLoss
 
 __all__ = [
+    'GPUViews',
     'GlobalSwAVLoss',
     'SupCon',
     'SupConHead',

@@ -49,7 +49,7 @@ def small_swav(cells, work_dir, norm='BN', runner=MarrowRunner, **kwargs):
             saturation=0.1,
             value=0.1,
         ),
-        dict(type='PackInputs'),
+        dict(type='PackViews'),
     ]
     settings = dict(
         model=small_model(norm),
@@ -57,7 +57,7 @@ def small_swav(cells, work_dir, norm='BN', runner=MarrowRunner, **kwargs):
         train_dataloader=dict(
             batch_size=9,
             num_workers=0,
-            collate_fn=dict(type='default_collate'),
+            collate_fn=dict(type='collate_views'),
             dataset=dict(
                 type='Matek',
                 data_root=str(cells),

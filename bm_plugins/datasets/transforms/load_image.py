@@ -1,10 +1,11 @@
 """Reading one image, or saying which one cannot be read."""
 
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS
 
 from ...errors import UnreadableImage
-from ..decode import decode_image
+from ..decode import decode_image, jpeg_shape
 
 
 @TRANSFORMS.register_module()
@@ -21,12 +22,19 @@ class LoadCellImage(BaseTransform):
     """
 
     draws_globally = False
+    # Whether a plain JPEG is decoded here; ``GPUViews`` decodes elsewhere.
+    decodes = True
 
     def transform(self, results: dict) -> dict:
         """Read ``results['img_path']``."""
         try:
             with open(results['img_path'], 'rb') as stream:
-                img = decode_image(stream.read())
+                content = stream.read()
+            shape = None if self.decodes else jpeg_shape(content)
+            if shape:
+                img = np.frombuffer(content, np.uint8)
+            else:
+                img = decode_image(content)
         except (OSError, ValueError) as error:
             raise UnreadableImage(
                 f'cannot read image {results["img_path"]} '
@@ -34,5 +42,5 @@ class LoadCellImage(BaseTransform):
                 'by writing the manifest anew: tools/prepare_matek.py.'
             ) from error
         results['img'] = img
-        results['img_shape'] = results['ori_shape'] = img.shape[:2]
+        results['img_shape'] = results['ori_shape'] = shape or img.shape[:2]
         return results

@@ -12,7 +12,7 @@ from .blur import blur
 from .colour import SATURATION, colour_steps, jitter_hsv
 from .resize import resize
 from .scratch import scratch
-from .view_draw import ORDERS, ViewDraw, ViewDrawer
+from .view_draw import ORDERS, ViewDraw, ViewDrawer, as_rows
 
 COLOR_JITTER = ('brightness', 'contrast', 'saturation', 'hue')
 
@@ -57,6 +57,8 @@ class MultiCropViews(BaseTransform):
     """
 
     draws_globally = False
+    # Whether views are made here; ``GPUViews`` makes them elsewhere.
+    renders = True
 
     def __init__(
         self,
@@ -100,9 +102,12 @@ class MultiCropViews(BaseTransform):
         )
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by its views."""
+        """Replace ``img`` by its views, or add what is drawn of them."""
         img = results['img']
-        draws = self.draw(results, img.shape[:2])
+        draws = self.draw(results, results.get('img_shape', img.shape[:2]))
+        if not self.renders:
+            results['view_draws'] = as_rows(draws)
+            return results
         results['img'] = [
             self.render(img, size, draw)
             for (size, _), draw in zip(self.views, draws, strict=True)

@@ -10,10 +10,12 @@ from mmpretrain.structures import DataSample
 class PackViews(BaseTransform):
     """mmpretrain's ``PackInputs`` for views, in the memory they lie in.
 
-    **Required keys:** ``img``, a list of views (H, W, C) uint8. **Added:**
-    ``inputs``, the same as tensors (C, H, W), channels last in memory;
-    ``data_samples`` with ``sample_idx`` and, if there is one, ``gt_label``.
-    **Deleted:** all others.
+    **Required keys:** ``img``, a list of views (H, W, C) uint8, or with
+    ``view_draws`` one image or file. **Added:** ``inputs``, the views as
+    tensors (C, H, W), channels last in memory; or a dict of ``image``,
+    (H, W, C) or the file's bytes (L,), and ``draws`` (V, 14);
+    ``data_samples`` with ``sample_idx`` and, if there are any, ``gt_label``
+    and ``img_path``. **Deleted:** all others.
     """
 
     draws_globally = False
@@ -21,10 +23,14 @@ class PackViews(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Pack ``results``."""
         sample = DataSample()
-        sample.set_field(
-            results['sample_idx'], 'sample_idx', field_type='metainfo'
-        )
+        for key in ('sample_idx', 'img_path'):
+            if key in results:
+                sample.set_field(results[key], key, field_type='metainfo')
         if 'gt_label' in results:
             sample.set_gt_label(results['gt_label'])
-        views = [torch.from_numpy(v).permute(2, 0, 1) for v in results['img']]
-        return dict(inputs=views, data_samples=sample)
+        img = results['img']
+        if 'view_draws' in results:
+            inputs = dict(image=img, draws=results['view_draws'])
+        else:
+            inputs = [torch.from_numpy(v).permute(2, 0, 1) for v in img]
+        return dict(inputs=inputs, data_samples=sample)

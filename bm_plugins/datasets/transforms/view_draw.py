@@ -47,6 +47,24 @@ class ViewDraw(NamedTuple):
     sigma: float
 
 
+def as_rows(draws: Sequence[ViewDraw]) -> np.ndarray:
+    """Draws as numbers, for a batch.
+
+    Args:
+        draws (Sequence[ViewDraw]): V of them.
+
+    Returns:
+        np.ndarray: (V, 14), float32: the fields in their order, a jitter
+        padded to four numbers.
+    """
+    rows = np.zeros((len(draws), 14), np.float32)
+    for row, draw in zip(rows, draws, strict=True):
+        row[:7] = draw[:7]
+        row[7 : 7 + len(draw.jitter)] = draw.jitter
+        row[11:] = draw[8:]
+    return rows
+
+
 class ViewDrawer:
     """Draws views; the distributions of mmpretrain's transforms.
 
@@ -103,20 +121,15 @@ class ViewDrawer:
         """
         uniform = np.random.default_rng(draw).random((len(scales), UNIFORMS))
         return [
-            self._view(u, *image, *scale)
+            self._view(u, image, scale)
             for u, scale in zip(uniform.tolist(), scales, strict=True)
         ]
 
     def _view(
-        self,
-        u: list[float],
-        height: int,
-        width: int,
-        least: float,
-        most: float,
+        self, u: list[float], image: tuple[int, int], scale: Sequence[float]
     ) -> ViewDraw:
         rest = u[2 * CROP_TRIES :]
-        top, left, h, w = draw_crop(u, height, width, least, most)
+        top, left, h, w = draw_crop(u, *image, *scale)
         low, high = self.blur_sigma
         blurred = rest[9] < self.blur_prob
         return ViewDraw(
