@@ -113,7 +113,7 @@ class MarrowRunner(Runner):
             rest = {k: v for k, v in loop.items() if k != 'by_epoch'}
             loop = dict(type='mmpretrain.ResumableTrainLoop', **rest)
         loop = super().build_train_loop(loop)
-        preprocessor = unwrap(self.model).data_preprocessor
+        preprocessor = getattr(unwrap(self.model), 'data_preprocessor', None)
         if isinstance(preprocessor, GPUViews):
             preprocessor.take_over(loop.dataloader.dataset)
         head = getattr(unwrap(self.model), 'head', None)
