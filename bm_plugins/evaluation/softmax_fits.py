@@ -24,7 +24,8 @@ class SoftmaxFits:
 
     Attributes:
         thetas (Tensor): The parameters (K, D + 1, C), W transposed over b,
-            float64.
+            float64. A constant on all of b changes no probability: its mean
+            is 0.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class SoftmaxFits:
 
     @property
     def thetas(self) -> Tensor:
-        return self._objective.turn_back(self._turned)
+        thetas = self._objective.turn_back(self._turned)
+        thetas[:, -1] -= thetas[:, -1].mean(1, keepdim=True)
+        return thetas
 
     def held_out_predictions(self) -> Tensor:
         """Class of each sample (N,), by the fit that left it out."""

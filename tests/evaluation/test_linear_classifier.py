@@ -8,14 +8,7 @@ from bm_plugins.evaluation.linear_classifier import (
     choose_l2,
     fit_softmax_regression,
 )
-
-
-def blobs(n=300, classes=4, dims=6, noise=1.0, seed=0):
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, n)
-    centres = rng.normal(size=(classes, dims))
-    features = centres[labels] + noise * rng.normal(size=(n, dims))
-    return torch.from_numpy(features), torch.from_numpy(labels)
+from tests.evaluation.blobs import blobs
 
 
 @pytest.mark.parametrize('l2', [1.0, 1e-2, 1e-4])
