@@ -13,9 +13,7 @@ from torch.utils.data import DataLoader
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
-from ..evaluation.linear_classifier import choose_l2, fit_softmax_regression
-from ..evaluation.principal_axes import principal_axes
-from ..evaluation.standardise import standardise_
+from ..evaluation.linear_probe import GRID, fit_linear_probe
 from .feature_cache import FeatureCache
 from .feature_key import feature_key
 from .features import extract_features
@@ -60,7 +58,7 @@ class LinearProbeLoop(TestLoop):
         evaluator: Evaluator | dict | list,
         train_dataloader: dict,
         fit: bool = True,
-        l2: Sequence[float] = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5),
+        l2: Sequence[float] = GRID,
         folds: int = 5,
         fp16: bool = False,
         cache_dir: str | None = None,
@@ -118,25 +116,23 @@ class LinearProbeLoop(TestLoop):
                 f'Fitting {self.num_classes} classes on {len(labels)} '
                 f'features of length {features.size(1)}.'
             )
-            mean, std = standardise_(features)
-            axes = principal_axes(features)
-            task = features, labels, self.num_classes
-            l2, scores = choose_l2(*task, self.l2, self.folds, 0, axes)
-            listed = ', '.join(f'{k:g}: {v:.4f}' for k, v in scores.items())
+            probe = fit_linear_probe(
+                features, labels, self.num_classes, self.l2, self.folds
+            )
+            listed = ', '.join(
+                f'{k:g}: {v:.4f}' for k, v in probe.scores.items()
+            )
             logger.info(
-                f'L2 {l2:g}, by macro F1 of {self.folds}-fold '
+                f'L2 {probe.l2:g}, by macro F1 of {self.folds}-fold '
                 f'cross-validation inside the training part ({listed}).'
             )
-            theta = fit_softmax_regression(*task, l2, spectrum=axes)
-            weight = theta[:-1] / std[:, None]
-            bias = theta[-1] - mean @ weight
             with torch.no_grad():
-                head.weight.copy_(weight.t())
-                head.bias.copy_(bias)
+                head.weight.copy_(probe.weight)
+                head.bias.copy_(probe.bias)
         broadcast(head.weight.data)
         broadcast(head.bias.data)
         if is_main_process():
-            self._save(l2)
+            self._save(probe.l2)
 
     def _train_features(self) -> tuple[Tensor, Tensor]:
         """Features (N, D) and labels (N,) on rank 0; from the cache if there.

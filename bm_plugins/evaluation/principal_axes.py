@@ -14,8 +14,8 @@ class Spectrum:
     """The axes of the features' mean square.
 
     Attributes:
-        values (Tensor): Mean squares along them (D,), float64.
-        axes (Tensor): The axes (D, D), a column each, float64.
+        values (Tensor): Mean squares along them (R,), float64.
+        axes (Tensor): The axes (D, R), a column each, float64.
     """
 
     values: Tensor
@@ -34,7 +34,10 @@ def rows_at_a_time(features: Tensor) -> int:
 
 
 def principal_axes(features: Tensor) -> Spectrum:
-    """Principal axes about 0, in two passes of memory but no copy.
+    """Principal axes about 0, without a copy of many features.
+
+    Where there are fewer samples than features, only the axes that a sample
+    has a part in: weights along others would be 0.
 
     Args:
         features (Tensor): (N, D).
@@ -42,10 +45,17 @@ def principal_axes(features: Tensor) -> Spectrum:
     Returns:
         Spectrum: Eigenvalues, ascending, and eigenvectors of X^T X / N.
     """
-    length = features.size(1)
+    count, length = features.shape
+    if count < length:
+        x = features.double()
+        values, shares = torch.linalg.eigh(x @ x.t() / count)
+        # The others are rounding.
+        large = values > 1e-10 * values[-1]
+        values, shares = values[large], shares[:, large]
+        return Spectrum(values, x.t() @ shares / (count * values).sqrt())
     square = features.new_zeros(length, length, dtype=torch.float64)
     for part in features.split(rows_at_a_time(features)):
         part = part.to(working_type(features))
         square += part.t() @ part
-    values, axes = torch.linalg.eigh(square / len(features))
+    values, axes = torch.linalg.eigh(square / count)
     return Spectrum(values.clamp(min=0), axes)

@@ -36,10 +36,11 @@ class SoftmaxFits:
         share = share / share.sum(1, keepdim=True)
         self._spreads = share * (1 - share)
         if start is None:
-            length = objective.features.size(1)
-            start = share.new_zeros(len(share), length + 1, share.size(1))
-            start[:, -1] = share.log()
-        self._turned = objective.turn(start)
+            length = len(objective.spectrum.values)
+            zeros = share.new_zeros(len(share), length, share.size(1))
+            self._turned = torch.cat([zeros, share.log()[:, None]], dim=1)
+        else:
+            self._turned = objective.turn(start)
 
     @property
     def thetas(self) -> Tensor:

@@ -16,7 +16,7 @@ class SoftmaxObjective:
     there are many (:func:`working_type`).
 
     Args:
-        features (Tensor): (N, D); never copied as a whole.
+        features (Tensor): (N, D); many are never copied as a whole.
         labels (Tensor): (N,) int64, each of the classes 0...C-1 present.
         spectrum (Spectrum): Of these features.
         left_out (Tensor, optional): Number of the problem that does not see
@@ -33,13 +33,15 @@ class SoftmaxObjective:
     ) -> None:
         if left_out is None:
             left_out = torch.full_like(labels, -1)
-        self.features = features
         self.labels = labels
         self.spectrum = spectrum
         self.left_out = left_out
         self.dtype = working_type(features)
+        # Few are turned once, many stay: their parameters are turned.
+        self._few = self.dtype == torch.float64
+        self._x = features.double() @ spectrum.axes if self._few else features
         #: Relative rounding error of a value.
-        self.noise = 1e-14 if self.dtype == torch.float64 else 1e-9
+        self.noise = 1e-14 if self._few else 1e-9
 
     def class_counts(self) -> Tensor:
         """Samples that each problem sees, by class (K, C), float64."""
@@ -59,12 +61,12 @@ class SoftmaxObjective:
         return torch.cat([weight, theta[..., -1:, :]], dim=-2)
 
     def turn_back(self, theta: Tensor) -> Tensor:
-        """From the principal axes (..., D + 1, C) to the features'."""
+        """From the principal axes (..., R + 1, C) to the features'."""
         weight = self.spectrum.axes @ theta[..., :-1, :]
         return torch.cat([weight, theta[..., -1:, :]], dim=-2)
 
     def inverse_diagonal(self, spread: Tensor, l2: float) -> Tensor:
-        """About the inverse of the Hessian's diagonal (D + 1, C).
+        """About the inverse of the Hessian's diagonal (R + 1, C).
 
         The Hessian's block of class c is the mean of p_c (1 - p_c) x x^T,
         diagonal along the axes if p and x were independent.
@@ -82,13 +84,13 @@ class SoftmaxObjective:
         """Evaluate some of the problems.
 
         Args:
-            thetas (Tensor): (K, D + 1, C) along the principal axes, float64.
+            thetas (Tensor): (K, R + 1, C) along the principal axes, float64.
             l2 (float): Weight of the squared norms.
             problems (list[int]): Which ones (K,).
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Values (K,), gradients
-            (K, D + 1, C) along the axes, and mean p_c (1 - p_c) (K, C).
+            (K, R + 1, C) along the axes, and mean p_c (1 - p_c) (K, C).
         """
         count, _, classes = thetas.shape
         columns, bias = self._columns(thetas)
@@ -97,7 +99,7 @@ class SoftmaxObjective:
         sums = thetas.new_zeros(count, 2 + 2 * classes)
         products = torch.zeros_like(columns, dtype=torch.float64)
         for rows in self._parts():
-            x = self.features[rows].to(self.dtype)
+            x = self._x[rows]
             seen = (self.left_out[rows, None] != numbers).double()
             logits = (x @ columns).double().add_(bias)
             logp = logits.view(-1, count, classes).log_softmax(2)
@@ -112,7 +114,9 @@ class SoftmaxObjective:
         products = products.view(-1, count, classes).permute(1, 0, 2)
         gradient = torch.cat([products, sums[:, None, -classes:]], dim=1)
         size = sums[:, 1]
-        gradient = self.turn(gradient / size[:, None, None])
+        gradient /= size[:, None, None]
+        if not self._few:
+            gradient = self.turn(gradient)
         gradient[:, :-1] += l2 * thetas[:, :-1]
         norms = thetas[:, :-1].square().sum((1, 2))
         values = sums[:, 0] / size + l2 / 2 * norms
@@ -122,7 +126,7 @@ class SoftmaxObjective:
         """Most probable class of each sample, by the one that left it out.
 
         Args:
-            thetas (Tensor): (K, D + 1, C) along the principal axes, of all
+            thetas (Tensor): (K, R + 1, C) along the principal axes, of all
                 problems.
 
         Returns:
@@ -132,19 +136,21 @@ class SoftmaxObjective:
         count, _, classes = thetas.shape
         found = []
         for rows in self._parts():
-            x = self.features[rows].to(self.dtype)
+            x = self._x[rows]
             logits = ((x @ columns).double() + bias).view(-1, count, classes)
             own = torch.arange(len(x), device=x.device), self.left_out[rows]
             found.append(logits[own].argmax(1))
         return torch.cat(found)
 
     def _columns(self, thetas: Tensor) -> tuple[Tensor, Tensor]:
-        theta = self.turn_back(thetas).permute(1, 0, 2).flatten(1)
+        if not self._few:
+            thetas = self.turn_back(thetas)
+        theta = thetas.permute(1, 0, 2).flatten(1)
         return theta[:-1].to(self.dtype), theta[-1]
 
     def _parts(self) -> list[slice]:
-        step = rows_at_a_time(self.features)
+        step = rows_at_a_time(self._x)
         return [
             slice(first, first + step)
-            for first in range(0, len(self.features), step)
+            for first in range(0, len(self._x), step)
         ]
