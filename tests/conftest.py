@@ -20,6 +20,12 @@ from bm_plugins.datasets.prepare import prepare
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope='session')
+def features_folder(tmp_path_factory):
+    """Configs keep features among the tests' files."""
+    os.environ['BM_FEATURES'] = str(tmp_path_factory.mktemp('features'))
+
+
 @pytest.fixture(autouse=True)
 def forget_other_tests():
     """Drop what mmengine keeps in global variables: loggers, the scope."""

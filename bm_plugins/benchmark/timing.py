@@ -6,7 +6,9 @@ from statistics import median
 
 
 def alternate(
-    sides: Mapping[str, Callable[[], object]], runs: int = 5
+    sides: Mapping[str, Callable[[], object]],
+    runs: int = 5,
+    warm_up: bool = True,
 ) -> dict[str, list[float]]:
     """Time each side ``runs`` times, by turns, after one warm-up each.
 
@@ -15,11 +17,13 @@ def alternate(
     Args:
         sides (Mapping[str, Callable]): What to time, by name.
         runs (int): Timed calls of each. Defaults to 5.
+        warm_up (bool): Call each once before; not worth it where a call takes
+            minutes. Defaults to True.
 
     Returns:
         dict[str, list[float]]: Seconds of each call, by name.
     """
-    for side in sides.values():
+    for side in sides.values() if warm_up else ():
         side()
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(runs):
@@ -35,6 +39,7 @@ def compare(
     sides: Mapping[str, Callable[[], object]],
     items: int = 1,
     runs: int = 5,
+    warm_up: bool = True,
 ) -> dict:
     """Time ours, the stock route and their limits.
 
@@ -44,13 +49,14 @@ def compare(
             limits, as ``'decode only'``.
         items (int): Images (or entries) that one call handles. Defaults to 1.
         runs (int): Timed calls of each. Defaults to 5.
+        warm_up (bool): As in :func:`alternate`. Defaults to True.
 
     Returns:
         dict: ``what``, ``items``, ``ratio`` (stock over ours, of the medians;
         absent without a stock side) and under ``sides``, by name,
         ``median_s``, ``per_item_ms`` and ``runs_s``.
     """
-    seconds = alternate(sides, runs)
+    seconds = alternate(sides, runs, warm_up)
     middle = {name: median(times) for name, times in seconds.items()}
     result: dict = {'what': what, 'items': items}
     if 'stock' in middle:

@@ -43,30 +43,40 @@ def extract_features(
             Defaults to False.
 
     Returns:
-        tuple[Tensor, Tensor]: Features (N, D), float64, and labels (N,), in
+        tuple[Tensor, Tensor]: Features (N, D), float32, and labels (N,), in
         the data set's order, each sample once; empty on the other ranks.
     """
     model.eval()
     keep = on_all_ranks or is_main_process()
-    parts = []
+    table = labels = seen = torch.empty(0)
     for batch in dataloader:
         batch = model.data_preprocessor(batch, training=False)
         with autocast(enabled=fp16):
             feats = features(batch['inputs'])
         samples = batch['data_samples']
-        index = [[s.sample_idx, int(s.gt_label)] for s in samples]
-        # float64 holds any index exactly.
-        index = torch.tensor(index, dtype=torch.float64, device=feats.device)
-        gathered = all_gather(torch.cat([index, feats.double()], dim=1))
-        if keep:
-            parts += gathered
-    if not parts:
-        return torch.empty(0), torch.empty(0)
-    table = torch.cat(parts)
-    # Ranks pad their last batch with images that were there already.
-    _, rows = np.unique(table[:, 0].cpu().numpy(), return_index=True)
-    table = table[rows]
-    return table[:, 2:], table[:, 1].long()
+        index = [s.sample_idx for s in samples]
+        index = torch.tensor(index, device=feats.device)
+        # Ranks pad their last batch with images that were there already.
+        parts = zip(
+            all_gather(index),
+            all_gather(torch.cat([s.gt_label for s in samples]).to(index)),
+            all_gather(feats),
+            strict=True,
+        )
+        if not keep:
+            continue
+        if not len(seen):  # one place a sample: never a second copy of all
+            size = len(dataloader.dataset)
+            table = feats.new_empty(size, feats.size(1), dtype=torch.float32)
+            labels = feats.new_empty(size, dtype=torch.int64)
+            seen = feats.new_zeros(size, dtype=torch.bool)
+        for rows, classes, values in parts:
+            table[rows] = values.float()
+            labels[rows] = classes
+            seen[rows] = True
+    if len(seen) and not seen.all():  # a sampler that takes some
+        return table[seen], labels[seen]
+    return table, labels
 
 
 def some_of_each(dataset: Dataset, per_class: int, seed: int = 0) -> list[int]:

@@ -78,13 +78,14 @@ class KNNLoop(ValLoop):
         self.model = unwrap(runner.model)
         for buffer in self.model.buffers():
             broadcast(buffer)  # statistics of BN that is not synchronised
-        self.memory = extract_features(
+        memory, labels = extract_features(
             self.model,
             self.known,
             self._features,
             self.fp16,
             on_all_ranks=True,
         )
+        self.memory = memory.double(), labels
         for idx, batch in enumerate(self.dataloader):
             self.run_iter(idx, batch)
         metrics = self.evaluator.evaluate(len(self.dataloader.dataset))

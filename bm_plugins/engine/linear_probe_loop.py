@@ -13,7 +13,9 @@ from torch.utils.data import DataLoader
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
-from ..evaluation.linear_classifier import choose_l2, fit_softmax_regression
+from ..evaluation.linear_probe import GRID, fit_linear_probe
+from .feature_cache import FeatureCache
+from .feature_key import feature_key
 from .features import extract_features
 from .unwrap import unwrap
 
@@ -39,6 +41,10 @@ class LinearProbeLoop(TestLoop):
             for standardised features.
         folds (int): Folds of the inner cross-validation. Defaults to 5.
         fp16 (bool): Mixed precision on a GPU. Defaults to False.
+        cache_dir (str, optional): Folder that keeps the training part's
+            features for the next run of the same weights on the same files
+            (:class:`FeatureCache`); it may be deleted at any time. Defaults
+            to None: none are kept.
 
     Raises:
         InputError: The head's number of classes is not the data set's, or the
@@ -52,11 +58,20 @@ class LinearProbeLoop(TestLoop):
         evaluator: Evaluator | dict | list,
         train_dataloader: dict,
         fit: bool = True,
-        l2: Sequence[float] = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5),
+        l2: Sequence[float] = GRID,
         folds: int = 5,
         fp16: bool = False,
+        cache_dir: str | None = None,
     ) -> None:
         super().__init__(runner, dataloader, evaluator, fp16)
+        self.cache = FeatureCache(cache_dir) if cache_dir else None
+        self.pipeline = train_dataloader['dataset'].get('pipeline')
+        if self.cache and self.pipeline is None:
+            self.cache = None
+            runner.logger.info(
+                'Features are not cached: test_cfg.train_dataloader.dataset '
+                'has no pipeline, which they depend on.'
+            )
         self.fit = fit
         self.l2 = tuple(l2)
         self.folds = folds
@@ -95,37 +110,54 @@ class LinearProbeLoop(TestLoop):
     def _fit_head(self) -> None:
         logger = self.runner.logger
         head = self.model.head.fc
-        features, labels = extract_features(
-            self.model, self.train_dataloader, self._features, self.fp16
-        )
+        features, labels = self._train_features()
         if is_main_process():
             logger.info(
                 f'Fitting {self.num_classes} classes on {len(labels)} '
                 f'features of length {features.size(1)}.'
             )
-            mean, std = features.mean(0), features.std(0)
-            std = torch.where(std > 0, std, torch.ones_like(std))
-            scaled = (features - mean) / std
-            l2, scores = choose_l2(
-                scaled, labels, self.num_classes, self.l2, self.folds, seed=0
+            probe = fit_linear_probe(
+                features, labels, self.num_classes, self.l2, self.folds
             )
-            listed = ', '.join(f'{k:g}: {v:.4f}' for k, v in scores.items())
+            listed = ', '.join(
+                f'{k:g}: {v:.4f}' for k, v in probe.scores.items()
+            )
             logger.info(
-                f'L2 {l2:g}, by macro F1 of {self.folds}-fold '
+                f'L2 {probe.l2:g}, by macro F1 of {self.folds}-fold '
                 f'cross-validation inside the training part ({listed}).'
             )
-            theta = fit_softmax_regression(
-                scaled, labels, self.num_classes, l2
-            )
-            weight = theta[:-1] / std[:, None]
-            bias = theta[-1] - mean @ weight
             with torch.no_grad():
-                head.weight.copy_(weight.t())
-                head.bias.copy_(bias)
+                head.weight.copy_(probe.weight)
+                head.bias.copy_(probe.bias)
         broadcast(head.weight.data)
         broadcast(head.bias.data)
         if is_main_process():
-            self._save(l2)
+            self._save(probe.l2)
+
+    def _train_features(self) -> tuple[Tensor, Tensor]:
+        """Features (N, D) and labels (N,) on rank 0; from the cache if there.
+
+        The labels are always the data set's.
+        """
+        dataset = self.train_dataloader.dataset
+        cached, key = None, None
+        if self.cache and is_main_process():
+            key = feature_key(self.model, dataset, self.pipeline, self.fp16)
+            cached = self.cache.load(key)
+        found = torch.tensor(int(cached is not None))
+        broadcast(found)  # all ranks do the same
+        if found:
+            if cached is None:  # another rank has them
+                return torch.empty(0), torch.empty(0)
+            device = self.model.head.fc.weight.device
+            labels = torch.as_tensor(dataset.get_gt_labels())
+            return cached.to(device), labels.to(device)
+        features, labels = extract_features(
+            self.model, self.train_dataloader, self._features, self.fp16
+        )
+        if key and len(features) == len(dataset):
+            self.cache.save(key, features)
+        return features, labels
 
     def _features(self, inputs: Tensor) -> Tensor:
         return self.model.head.pre_logits(self.model.extract_feat(inputs))

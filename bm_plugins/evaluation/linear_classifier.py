@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from .per_class import confusion_matrix, per_class_scores
+from .principal_axes import Spectrum, principal_axes
+from .softmax_fits import SoftmaxFits
+from .softmax_objective import SoftmaxObjective
 
 
 def fit_softmax_regression(
@@ -16,12 +19,13 @@ def fit_softmax_regression(
     l2: float,
     start: Tensor | None = None,
     tolerance: float = 1e-6,
+    spectrum: Spectrum | None = None,
 ) -> Tensor:
     """Minimise the mean cross-entropy plus ``l2`` / 2 times the weights' norm.
 
-    The paper's equation 2, y = softmax(W x + b), by L-BFGS in float64: convex,
-    so the result is the same on any machine up to rounding. A class without
-    a sample is left out of it and gets weights 0 and bias -10,000.
+    The paper's equation 2, y = softmax(W x + b), by preconditioned L-BFGS:
+    convex, so the result is the same on any machine up to rounding. A class
+    without a sample is left out of it and gets weights 0 and bias -10,000.
 
     Args:
         features (Tensor): (N, D).
@@ -32,41 +36,22 @@ def fit_softmax_regression(
             W = 0 and b = the logarithm of the class frequencies.
         tolerance (float): Greatest gradient at which to stop. Defaults to
             1e-6.
+        spectrum (Spectrum, optional): :func:`principal_axes` of the features,
+            where known. Defaults to None: they are computed.
 
     Returns:
         Tensor: (D + 1, C) float64, W transposed over b.
     """
-    x = features.double()
-    present, labels, counts = labels.unique(
-        return_inverse=True, return_counts=True
-    )
-    if start is None:
-        theta = x.new_zeros(x.size(1) + 1, len(present))
-        theta[-1] = counts.double().log()
-    else:
-        theta = start[:, present].clone()
-    theta.requires_grad_(True)
-    optimizer = torch.optim.LBFGS(
-        [theta],
-        max_iter=2000,
-        tolerance_grad=tolerance,
-        tolerance_change=0,
-        history_size=10,
-        line_search_fn='strong_wolfe',
-    )
-
-    def objective() -> Tensor:
-        optimizer.zero_grad()
-        logits = torch.addmm(theta[-1], x, theta[:-1])
-        loss = torch.nn.functional.cross_entropy(logits, labels)
-        loss = loss + l2 / 2 * theta[:-1].square().sum()
-        loss.backward()
-        return loss
-
-    optimizer.step(objective)
-    whole = x.new_zeros(x.size(1) + 1, num_classes)
+    present, labels = labels.unique(return_inverse=True)
+    spectrum = spectrum or principal_axes(features)
+    objective = SoftmaxObjective(features, labels, spectrum)
+    if start is not None:
+        start = start[None, :, present]
+    fits = SoftmaxFits(objective, start)
+    fits.minimise(l2, tolerance)
+    whole = fits.thetas.new_zeros(features.size(1) + 1, num_classes)
     whole[-1] = -1e4  # finite in half precision too
-    whole[:, present] = theta.detach()
+    whole[:, present] = fits.thetas[0]
     return whole
 
 
@@ -77,6 +62,7 @@ def choose_l2(
     grid: Sequence[float],
     folds: int,
     seed: int,
+    spectrum: Spectrum | None = None,
 ) -> tuple[float, dict[float, float]]:
     """Choose the regularisation inside the training part.
 
@@ -91,6 +77,8 @@ def choose_l2(
         grid (Sequence[float]): Values of ``l2`` to try.
         folds (int): Number of folds.
         seed (int): Seed of the folds.
+        spectrum (Spectrum, optional): :func:`principal_axes` of the features,
+            where known. Defaults to None: they are computed.
 
     Returns:
         tuple: The chosen ``l2``, and the macro F1 by ``l2``; the strongest
@@ -103,17 +91,14 @@ def choose_l2(
     held_out = fold_of >= 0
     if not held_out.any():
         return grid[0], {}
-    predictions = {l2: torch.full_like(labels, -1) for l2 in grid}
-    for fold in range(folds):
-        train = fold_of != fold
-        theta = None
-        for l2 in grid:  # from strong to weak, each from the one before
-            # Near enough to choose by, and far quicker.
-            theta = fit_softmax_regression(
-                features[train], labels[train], num_classes, l2, theta, 1e-4
-            )
-            logits = features[~train].double() @ theta[:-1] + theta[-1]
-            predictions[l2][~train] = logits.argmax(1)
+    known, indices = labels.unique(return_inverse=True)
+    spectrum = spectrum or principal_axes(features)
+    objective = SoftmaxObjective(features, indices, spectrum, fold_of)
+    fits = SoftmaxFits(objective)
+    predictions = {}
+    for l2 in grid:  # from strong to weak, each from the one before
+        fits.minimise(l2, 1e-4)  # near enough to choose by, and far quicker
+        predictions[l2] = known[fits.held_out_predictions()]
     truth = labels[held_out].cpu().numpy()
     present = np.unique(truth)
     scores = {}

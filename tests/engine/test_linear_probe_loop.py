@@ -1,46 +1,13 @@
-from uuid import uuid4
-
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from bm_plugins.engine import MarrowRunner
 from bm_plugins.engine.features import extract_features
 from bm_plugins.errors import InputError
-from tests.engine.labelled_part import CLASSES, loader
-
-
-def build(cells, work_dir, load_from=None, num_classes=3, **test_cfg):
-    return MarrowRunner(
-        model=dict(
-            type='ImageClassifier',
-            data_preprocessor=dict(mean=[127.5] * 3, std=[60.0] * 3),
-            backbone=dict(
-                type='ResNet_CIFAR',
-                depth=18,
-                stem_channels=4,
-                base_channels=4,
-            ),
-            neck=dict(type='GlobalAveragePooling'),
-            head=dict(
-                type='LinearClsHead', num_classes=num_classes, in_channels=32
-            ),
-        ),
-        work_dir=str(work_dir),
-        test_dataloader=loader(cells, 'test'),
-        test_evaluator=dict(type='PerClassMetric', min_support=5),
-        test_cfg=dict(
-            type='LinearProbeLoop',
-            train_dataloader=loader(cells, ('train', 'val')),
-            **test_cfg,
-        ),
-        load_from=load_from,
-        default_scope='mmpretrain',
-        randomness=dict(seed=0),
-        experiment_name=uuid4().hex,
-    )
+from tests.engine.labelled_part import CLASSES
+from tests.engine.probe_runner import build
 
 
 def test_same_predictions_as_scikit_learn(cells, tmp_path):

@@ -8,19 +8,13 @@ from bm_plugins.evaluation.linear_classifier import (
     choose_l2,
     fit_softmax_regression,
 )
+from tests.evaluation.blobs import blobs
 
 
-def blobs(n=300, classes=4, dims=6, noise=1.0, seed=0):
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, n)
-    centres = rng.normal(size=(classes, dims))
-    features = centres[labels] + noise * rng.normal(size=(n, dims))
-    return torch.from_numpy(features), torch.from_numpy(labels)
-
-
+@pytest.mark.parametrize('dims', [6, 400])
 @pytest.mark.parametrize('l2', [1.0, 1e-2, 1e-4])
-def test_equals_scikit_learn(l2):
-    x, y = blobs()
+def test_equals_scikit_learn(l2, dims):
+    x, y = blobs(dims=dims)
     theta = fit_softmax_regression(x, y, 4, l2)
     theirs = LogisticRegression(C=1 / (l2 * len(x)), tol=1e-8, max_iter=10000)
     theirs.fit(x, y)
@@ -84,3 +78,14 @@ def test_scores_are_those_of_scikit_learn_on_held_out_folds():
 def test_all_classes_too_small_takes_the_strongest():
     x, y = blobs(n=4)
     assert choose_l2(x, y, 4, (0.1, 1.0), folds=5, seed=0) == (1.0, {})
+
+
+@pytest.mark.parametrize('dims', [3, 50])
+def test_features_without_a_difference_leave_the_frequencies(dims):
+    y = torch.tensor([0] * 12 + [1] * 6)
+    x = torch.zeros(len(y), dims)
+    theta = fit_softmax_regression(x, y, 2, 1e-3)
+    assert theta[:-1].abs().max() == 0
+    assert theta[-1].softmax(0).tolist() == pytest.approx([2 / 3, 1 / 3])
+    l2, _ = choose_l2(x, y, 2, (0.1, 1.0), folds=3, seed=0)
+    assert l2 == 1.0

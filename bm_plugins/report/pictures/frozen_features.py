@@ -106,7 +106,7 @@ def features_of(
     values, labels = extract_features(model, loader, features)
     infos = [cells.get_data_info(i) for i in range(len(cells))]
     return Features(
-        values.cpu(),
+        values.double().cpu(),
         labels.cpu(),
         [info['path'] for info in infos],
         [info['img_path'] for info in infos],

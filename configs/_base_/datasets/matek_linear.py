@@ -32,6 +32,8 @@ test_dataloader = dict(
 test_evaluator = dict(type='PerClassMetric')
 test_cfg = dict(
     type='LinearProbeLoop',
+    # the newest five runs' features; None keeps none
+    cache_dir='{{$BM_FEATURES:work_dirs/features}}',
     train_dataloader=dict(
         batch_size=64,
         num_workers=4,

@@ -1,0 +1,61 @@
+"""Principal axes of many features."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Up to here all is float64 (128 MiB); beyond, the features' own type.
+SMALL = 2**24
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The axes of the features' mean square.
+
+    Attributes:
+        values (Tensor): Mean squares along them (R,), float64.
+        axes (Tensor): The axes (D, R), a column each, float64.
+    """
+
+    values: Tensor
+    axes: Tensor
+
+
+def working_type(features: Tensor) -> torch.dtype:
+    """Type to multiply features (N, D) in: float64 where they are few."""
+    return torch.float64 if features.numel() <= SMALL else features.dtype
+
+
+def rows_at_a_time(features: Tensor) -> int:
+    """Rows of (N, D) to handle at a time: 64 MiB of them on a CPU."""
+    size = 2**24 if features.device.type == 'cpu' else 2**28
+    return max(1, size // max(1, features.size(1)))
+
+
+def principal_axes(features: Tensor) -> Spectrum:
+    """Principal axes about 0, without a copy of many features.
+
+    Where there are fewer samples than features, only the axes that a sample
+    has a part in: weights along others would be 0.
+
+    Args:
+        features (Tensor): (N, D).
+
+    Returns:
+        Spectrum: Eigenvalues, ascending, and eigenvectors of X^T X / N.
+    """
+    count, length = features.shape
+    if count < length:
+        x = features.double()
+        values, shares = torch.linalg.eigh(x @ x.t() / count)
+        # The others are rounding.
+        large = values > 1e-10 * values[-1]
+        values, shares = values[large], shares[:, large]
+        return Spectrum(values, x.t() @ shares / (count * values).sqrt())
+    square = features.new_zeros(length, length, dtype=torch.float64)
+    for part in features.split(rows_at_a_time(features)):
+        part = part.to(working_type(features))
+        square += part.t() @ part
+    values, axes = torch.linalg.eigh(square / count)
+    return Spectrum(values.clamp(min=0), axes)

@@ -1,0 +1,108 @@
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from bm_plugins.evaluation import principal_axes, softmax_objective
+from bm_plugins.evaluation.softmax_objective import SoftmaxObjective
+
+L2 = 0.03
+
+
+@pytest.fixture
+def data():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 5, generator=generator).double() + 0.5
+    y = torch.arange(60) % 3
+    left_out = torch.arange(60) % 5 - 1  # -1 to 3: some are in all
+    thetas = torch.randn(4, 6, 3, generator=generator).double()
+    return x, y, left_out, thetas
+
+
+def build(x, y, left_out=None):
+    axes = principal_axes.principal_axes(x)
+    return SoftmaxObjective(x, y, axes, left_out)
+
+
+def test_equals_autograd_on_each_problems_samples(data, monkeypatch):
+    monkeypatch.setattr(softmax_objective, 'rows_at_a_time', lambda _: 7)
+    x, y, left_out, thetas = data
+    objective = build(x, y, left_out)
+    chosen = [2, 0, 3]
+    values, gradients, spreads = objective(
+        objective.turn(thetas[chosen]), L2, chosen
+    )
+    for number, k in enumerate(chosen):
+        rows = left_out != k
+        theta = thetas[k].clone().requires_grad_(True)
+        logits = x[rows] @ theta[:-1] + theta[-1]
+        loss = cross_entropy(logits, y[rows])
+        loss = loss + L2 / 2 * theta[:-1].square().sum()
+        loss.backward()
+        torch.testing.assert_close(values[number], loss.detach())
+        found = objective.turn_back(gradients[number])
+        torch.testing.assert_close(found, theta.grad)
+        p = logits.detach().softmax(1)
+        torch.testing.assert_close(spreads[number], (p * (1 - p)).mean(0))
+
+
+def test_predictions_are_those_of_the_one_that_left_it_out(data):
+    x, y, left_out, thetas = data
+    objective = build(x, y, left_out)
+    found = objective.predictions(objective.turn(thetas))
+    for row in range(60):
+        theta = thetas[left_out[row]]
+        expected = (x[row] @ theta[:-1] + theta[-1]).argmax()
+        assert found[row] == expected
+
+
+def test_turning_back_and_forth(data):
+    x, y, _, thetas = data
+    objective = build(x, y)
+    turned = objective.turn(thetas)
+    torch.testing.assert_close(objective.turn_back(turned), thetas)
+    # logits are the same on both sides
+    on_axes = x @ objective.spectrum.axes @ turned[0, :-1]
+    torch.testing.assert_close(on_axes, x @ thetas[0, :-1])
+
+
+def test_class_counts(data):
+    x, y, left_out, _ = data
+    assert build(x, y).class_counts().tolist() == [[20, 20, 20]]
+    found = build(x, y, left_out).class_counts()
+    assert found.tolist() == [[16, 16, 16]] * 4
+
+
+def test_diagonal_is_the_hessians_at_the_frequencies(data):
+    """There p is the same for each sample, so that the guess is exact."""
+    x, y, _, _ = data
+    objective = build(x, y)
+    theta = torch.zeros(6, 3).double()
+
+    def value(turned):
+        turned = turned.view(6, 3)
+        logits = x @ objective.spectrum.axes @ turned[:-1] + turned[-1]
+        norm = turned[:-1].square().sum()
+        return cross_entropy(logits, y) + L2 / 2 * norm
+
+    hessian = torch.autograd.functional.hessian(value, theta.flatten())
+    _, _, spreads = objective(theta[None], L2, [0])
+    found = objective.inverse_diagonal(spreads[0], L2)
+    torch.testing.assert_close(
+        found.flatten().reciprocal(), hessian.diagonal()
+    )
+
+
+def test_single_precision_is_near(data, monkeypatch):
+    x, y, left_out, thetas = data
+    exact = build(x, y, left_out)
+    monkeypatch.setattr(principal_axes, 'SMALL', 0)
+    near = build(x.float(), y, left_out)
+    assert near.dtype == torch.float32
+    near.spectrum = exact.spectrum
+    turned = exact.turn(thetas)
+    problems = [0, 1, 2, 3]
+    pairs = zip(
+        near(turned, L2, problems), exact(turned, L2, problems), strict=True
+    )
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
