@@ -84,6 +84,9 @@ class PerClassMetric(BaseMetric):
             dict[str, float]: Those of :func:`figures_of` over the test.
         """
         paths, labels, scores = join_batches(results)
+        # Ten million images are 1.5 GB, which need not lie there twice.
+        results.clear()
+        self.results.clear()
         codes = self.dataset_meta['classes']
         if scores.shape[1] != len(codes):
             raise InputError(
