@@ -1,8 +1,10 @@
 """How much memory something takes, in a process of its own."""
 
+import ctypes
 import gc
 import multiprocessing
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import torch
@@ -51,6 +53,9 @@ def process_mb(*names: str) -> dict[str, float]:
 def _measure(function: Callable[[], object], there: Connection) -> None:
     torch.set_num_threads(1)  # the parent's do not follow a fork
     gc.collect()
+    with suppress(AttributeError):  # other C libraries than GNU's
+        # What is freed but kept would hide what is allocated.
+        ctypes.CDLL(None).malloc_trim(0)
     with open('/proc/self/clear_refs', 'w') as stream:
         stream.write('5')  # the peak starts anew
     before = _status('VmRSS')

@@ -12,6 +12,14 @@ def test_the_peak_counts_and_not_what_is_left():
     assert peak_mb(lambda: None) < 5
 
 
+def test_memory_that_was_freed_before_counts_too():
+    small = [bytes(1000) for _ in range(30_000)]
+    pinned = bytes(1000)  # keeps the heap from shrinking
+    del small
+    assert 25 < peak_mb(lambda: [bytes(1000) for _ in range(30_000)]) < 45
+    assert len(pinned) == 1000
+
+
 def test_a_failure_is_said():
     with pytest.raises(RuntimeError, match='the measured process failed'):
         peak_mb(lambda: 1 / 0)
