@@ -4,9 +4,12 @@ import csv
 import json
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
+
+from mmengine.logging import print_log
 
 from ..atomic_write import atomic_write
 from ..csv_file import write_csv
@@ -173,6 +176,17 @@ def is_verified(manifest: str | Path) -> bool:
     """Whether every image of just this manifest was decoded once."""
     stamp = read_stamp(manifest)
     return stamp is not None and not stamp.get('unreadable')
+
+
+@lru_cache  # once a manifest, however many data sets read it
+def say_unverified(manifest: str, data_root: str) -> None:
+    """Say in the log that no one looked at every image yet."""
+    print_log(
+        f'{manifest} is not verified: an unreadable image would stop a run '
+        'when it is reached. Verify once by `python tools/prepare_matek.py '
+        f'{data_root} --check`.',
+        logger='current',
+    )
 
 
 def read_stamp(manifest: str | Path) -> dict | None:

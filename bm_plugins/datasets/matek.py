@@ -3,11 +3,9 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
@@ -15,25 +13,16 @@ from ..errors import InputError, UnreadableImage
 from .draw import DrawIndex, seed_generators
 from .layout import check_files, find_image_folder
 from .manifest import (
-    SPLITS,
     is_verified,
     label_indices,
     protocol_of,
     read_manifest,
+    say_unverified,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
-from .parts import parse_fold, parts_of
-from .splits import stratified_share
-
-
-@lru_cache  # once a manifest, however many data sets read it
-def _say_unverified(manifest: str, data_root: str) -> None:
-    print_log(
-        f'{manifest} is not verified: an unreadable image would stop a run '
-        'when it is reached. Verify once by `python tools/prepare_matek.py '
-        f'{data_root} --check`.',
-        logger='current',
-    )
+from .pack_building import open_pack, pack_file
+from .parts import parse_fold, parse_split, parts_of, rows_of
+from .transforms.load_image import check_readers
 
 
 @DATASETS.register_module()
@@ -69,6 +58,12 @@ class Matek(BaseDataset):
             unreadable: ``'stop'`` ends the run and names it; ``'skip'`` gives
             its place in the batch to the next readable image of the part,
             and counts it in ``unreadable``. Defaults to ``'stop'``.
+        cache (str, optional): Read from one file of all images, built at the
+            first start and whenever it is stale: ``'jpeg'``, the files as
+            they are, or ``'decoded'``, of some five times the size. Defaults
+            to None: read the files themselves.
+        cache_dir (str, optional): Its folder. Defaults to None: beside the
+            manifest.
         data_prefix (str, optional): Image folder, relative to ``data_root``.
             Defaults to None: found by name.
         metainfo (dict, optional): ``classes`` (codes, in label order) and
@@ -104,6 +99,8 @@ class Matek(BaseDataset):
         with_label: bool = True,
         fraction: float = 1.0,
         on_unreadable: str = 'stop',
+        cache: str | None = None,
+        cache_dir: str | None = None,
         data_prefix: str | None = None,
         metainfo: dict | None = None,
         max_refetch: int = 0,
@@ -118,19 +115,10 @@ class Matek(BaseDataset):
             )
         if data_prefix is None:
             data_prefix = os.path.abspath(find_image_folder(data_root))
-        self.split = (split,) if isinstance(split, str) else tuple(split)
-        if unknown := {*self.split} - SPLITS:
-            raise InputError(
-                f'split={sorted(unknown)}: expected train, val or test.'
-            )
+        self.split = parse_split(split, fraction, with_label)
         self.fold = parse_fold(fold)
         self.with_label = with_label
         self.fraction = fraction
-        if not 0 < fraction <= 1 or (fraction < 1 and not with_label):
-            raise InputError(
-                f'fraction={fraction}: expected a share above 0 up to 1, and '
-                'labels, by which each class gives its share.'
-            )
         self.on_unreadable = on_unreadable
         if on_unreadable not in ('stop', 'skip'):
             raise InputError(
@@ -141,6 +129,7 @@ class Matek(BaseDataset):
                 "on_unreadable='skip' is for training: a test image that "
                 'cannot be read must not be left out of the figures.'
             )
+        self.cache, self.cache_dir = cache, cache_dir
         super().__init__(
             ann_file=ann_file,
             metainfo=metainfo,
@@ -170,20 +159,13 @@ class Matek(BaseDataset):
         """Read the manifest's rows of the wanted parts.
 
         Returns:
-            list[dict]: ``img_path``, ``path`` (relative to the image folder)
-            and, with labels, ``gt_label``.
+            list[dict]: ``img_path``, ``path`` (relative to the image folder),
+            ``row`` (of the manifest) and, with labels, ``gt_label``.
         """
         manifest = self.ann_file
         paths, labels, splits, folds = read_manifest(manifest, self.with_label)
         parts = parts_of(splits, folds, self.fold, manifest)
-        rows = [row for row, part in enumerate(parts) if part in self.split]
-        if self.fraction < 1:
-            chosen = stratified_share(
-                [paths[row] for row in rows],
-                [labels[row] for row in rows],
-                self.fraction,
-            )
-            rows = [rows[number] for number in chosen]
+        rows = rows_of(parts, self.split, paths, labels, self.fraction)
         if not rows:
             raise InputError(
                 f'{manifest}: no image in part {"/".join(self.split)}'
@@ -194,7 +176,7 @@ class Matek(BaseDataset):
         check_files([paths[row] for row in rows], self.img_prefix, manifest)
         prefix = self.img_prefix
         data = [
-            {'img_path': f'{prefix}/{paths[row]}', 'path': paths[row]}
+            dict(img_path=f'{prefix}/{paths[row]}', path=paths[row], row=row)
             for row in rows
         ]
         if self.with_label:
@@ -209,9 +191,12 @@ class Matek(BaseDataset):
                 for label, part in zip(labels, parts, strict=True)
                 if part != 'test'
             )
-            self._metainfo['train_support'] = tuple(
-                counts[code] for code in self.CLASSES
-            )
+            support = tuple(counts[code] for code in self.CLASSES)
+            self._metainfo['train_support'] = support
+        if self.cache is not None:
+            check_readers(self.pipeline.transforms, self.cache)
+            file = pack_file(manifest, self.cache, self.cache_dir)
+            self.pack = open_pack(file, self.cache, paths, prefix)
         protocol = protocol_of(manifest, self.fold)
         if self.split != ('test',):
             protocol += f'; {"/".join(self.split)} part'
@@ -219,7 +204,7 @@ class Matek(BaseDataset):
             protocol += f', {self.fraction:g} of it'
         self._metainfo['protocol'] = protocol
         if not is_verified(manifest):
-            _say_unverified(manifest, self.data_root)
+            say_unverified(manifest, self.data_root)
         return data
 
     def get_gt_labels(self) -> np.ndarray:
@@ -256,7 +241,10 @@ class Matek(BaseDataset):
                     seed_generators(*idx.draw)
                 index = DrawIndex(index, idx.draw)
             try:
-                return super().prepare_data(index)
+                info = self.get_data_info(index)
+                if self.cache is not None:
+                    self.pack.add_to(info)
+                return self.pipeline(info)
             except UnreadableImage:
                 if self.on_unreadable == 'stop':
                     raise

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from .manifest import SPLITS
+from .splits import stratified_share
 
 
 def parse_fold(fold: int | str | None) -> int | None:
@@ -27,6 +29,32 @@ def parse_fold(fold: int | str | None) -> int | None:
             f'fold {fold!r} is no number. Set BM_FOLD to the fold that is '
             "the test part, or unset it for the manifest's own split."
         ) from None
+
+
+def parse_split(
+    split: str | Sequence[str], fraction: float, with_label: bool
+) -> tuple[str, ...]:
+    """The parts that a data set loads.
+
+    Args:
+        split (str or Sequence[str]): One or several.
+        fraction (float): Share of each class to take of them.
+        with_label (bool): Whether labels are loaded.
+
+    Raises:
+        InputError: There is no such part, or no such share.
+    """
+    wanted = (split,) if isinstance(split, str) else tuple(split)
+    if unknown := {*wanted} - SPLITS:
+        raise InputError(
+            f'split={sorted(unknown)}: expected train, val or test.'
+        )
+    if not 0 < fraction <= 1 or (fraction < 1 and not with_label):
+        raise InputError(
+            f'fraction={fraction}: expected a share above 0 up to 1, and '
+            'labels, by which each class gives its share.'
+        )
+    return wanted
 
 
 def parts_of(
@@ -64,3 +92,34 @@ def parts_of(
         'test' if own == fold else 'val' if split == 'val' else 'train'
         for split, own in zip(splits, folds, strict=True)
     ]
+
+
+def rows_of(
+    parts: Sequence[str],
+    wanted: Sequence[str],
+    paths: Sequence[str],
+    labels: Sequence[str],
+    fraction: float = 1.0,
+) -> list[int]:
+    """The rows of some parts.
+
+    Args:
+        parts (Sequence[str]): The part (N,) of each row.
+        wanted (Sequence[str]): The parts to take.
+        paths (Sequence[str]): Column ``path`` (N,).
+        labels (Sequence[str]): Column ``label`` (N,).
+        fraction (float): Share of each class, by :func:`stratified_share`.
+            Defaults to 1: all.
+
+    Returns:
+        list[int]: Row numbers, in order.
+    """
+    rows = [row for row, part in enumerate(parts) if part in wanted]
+    if fraction < 1:
+        chosen = stratified_share(
+            [paths[row] for row in rows],
+            [labels[row] for row in rows],
+            fraction,
+        )
+        rows = [rows[number] for number in chosen]
+    return rows

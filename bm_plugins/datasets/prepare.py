@@ -25,8 +25,7 @@ from .whole_image import find_faults
 _EXPECTED = (
     'split.csv',
     'split.stamp.json',
-    'split_left_out.csv',
-    'split_faults.csv',
+    *('split_left_out.csv', 'split_faults.csv'),
     'abbreviations.csv',
 )
 
@@ -97,7 +96,9 @@ def prepare(
     labels = dict(zip(images, labels_of(images, classes), strict=True))
     faults = find_faults(images, folder, workers)
     left_out = faults | {
-        path: 'no image file' for path in others if path not in _EXPECTED
+        path: 'no image file'
+        for path in others
+        if path not in _EXPECTED and not path.endswith('.pack')
     }
     kept = [path for path in images if path not in faults]
     kept_labels = [labels[path] for path in kept]

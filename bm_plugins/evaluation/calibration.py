@@ -4,6 +4,9 @@ import numpy as np
 
 from .intervals import percentile_interval
 
+# Images up to which a bootstrap draws each of them.
+_BY_ROW = 1_000_000
+
 
 def reliability(
     scores: np.ndarray, labels: np.ndarray, bins: int = 15
@@ -57,16 +60,48 @@ def calibration_interval(
     scatters about the images as these do about their population, which adds
     to an absolute distance each time. Arguments as for :func:`reliability`;
     ``replicates`` and ``seed`` of the draws.
+
+    Of more than a million images those of a bin whose gap is the same to
+    1/1024 are one cell of a multinomial, at the mean of their gaps: a draw
+    then costs as much as there are cells, and leaves out a spread of less
+    than 0.0003 / sqrt(N).
     """
     confidence, right, where = _binned(scores, labels, bins)
     gap, n = confidence - right, len(labels)
-    rng = np.random.default_rng(seed)
-    draws = np.empty(replicates)
-    for i in range(replicates):
-        rows = rng.integers(n, size=n, dtype=np.int32)
-        draws[i] = np.abs(np.bincount(where[rows], gap[rows], bins)).sum() / n
+    draw = _draw_rows if n <= _BY_ROW else _draw_cells
+    draws = np.abs(draw(gap, where, bins, replicates, seed)).sum(1) / n
     bias = draws.mean() - np.abs(np.bincount(where, gap, bins)).sum() / n
     return percentile_interval(draws - bias).clip(0, 1)
+
+
+def _draw_rows(
+    gap: np.ndarray, where: np.ndarray, bins: int, replicates: int, seed: int
+) -> np.ndarray:
+    """Sums (replicates, bins) of the gaps of N images drawn one by one."""
+    rng, n = np.random.default_rng(seed), len(gap)
+    draws = np.empty((replicates, bins))
+    for i in range(replicates):
+        rows = rng.integers(n, size=n, dtype=np.int32)
+        draws[i] = np.bincount(where[rows], gap[rows], bins)
+    return draws
+
+
+def _draw_cells(
+    gap: np.ndarray, where: np.ndarray, bins: int, replicates: int, seed: int
+) -> np.ndarray:
+    """As :func:`_draw_rows`, by cells of nearly the same gap."""
+    steps = 2048  # of the gaps from -1 to 1
+    cell = where * (steps + 1) + ((gap + 1) * (steps / 2)).astype(np.int64)
+    counts, sums = np.bincount(cell), np.bincount(cell, gap)
+    (there,) = counts.nonzero()
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(len(gap), counts[there] / len(gap), replicates)
+    drawn = times * (sums[there] / counts[there])
+    starts = np.searchsorted(there, np.arange(bins) * (steps + 1))
+    full = np.zeros((replicates, len(there) + 1))
+    np.cumsum(drawn, 1, out=full[:, 1:])
+    ends = np.append(starts[1:], len(there))
+    return full[:, ends] - full[:, starts]
 
 
 def fit_temperature(
@@ -121,8 +156,8 @@ def _binned(
     scores: np.ndarray, labels: np.ndarray, bins: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Confidence, whether right, and bin of each image, (N,)."""
-    scores = np.asarray(scores, float)
-    confidence = scores.max(1)
+    scores = np.asarray(scores)
+    confidence = scores.max(1).astype(float)
     right = (scores.argmax(1) == labels).astype(float)
     where = np.ceil(confidence * bins).astype(int) - 1
     return confidence, right, where.clip(0, bins - 1)

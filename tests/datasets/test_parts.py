@@ -2,7 +2,12 @@
 
 import pytest
 
-from bm_plugins.datasets.parts import parse_fold, parts_of
+from bm_plugins.datasets.parts import (
+    parse_fold,
+    parse_split,
+    parts_of,
+    rows_of,
+)
 from bm_plugins.errors import InputError
 
 SPLITS = ['train', 'val', 'test', 'test', 'train']
@@ -35,3 +40,22 @@ def test_no_such_fold():
         parts_of(SPLITS, FOLDS, 2, 'split.csv')
     with pytest.raises(InputError, match='it has no folds'):
         parts_of(['train'], [None], 0, 'split.csv')
+
+
+def test_parts_to_load():
+    assert parse_split('val', 1, True) == ('val',)
+    assert parse_split(['test', 'train'], 0.5, True) == ('test', 'train')
+    with pytest.raises(InputError, match=r"split=\['dev'\]: expected train"):
+        parse_split(('dev', 'val'), 1, True)
+    with pytest.raises(InputError, match='fraction=0.5: .* and labels'):
+        parse_split('val', 0.5, False)
+
+
+def test_rows_of_parts_and_of_a_share():
+    parts = ['train', 'val', 'test', 'train', 'train', 'train']
+    paths, labels = list('abcdef'), list('xxxxxy')
+    assert rows_of(parts, ('train',), paths, labels) == [0, 3, 4, 5]
+    assert rows_of(parts, ('test', 'val'), paths, labels) == [1, 2]
+    # One of x's three and y's only one.
+    some = rows_of(parts, ('train',), paths, labels, 0.3)
+    assert len(some) == 2 and some[0] in (0, 3, 4) and some[1] == 5

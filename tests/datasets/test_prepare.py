@@ -250,3 +250,10 @@ def test_protocols(cells, tmp_path):
     groups.write_text('path\n')
     with pytest.raises(InputError, match='two columns'):
         parts(groups=groups)
+
+
+def test_packed_images_are_not_left_out(tmp_path, capsys):
+    root = collect(tmp_path, ['ABE/ABE_00001.jpg', 'ABE/ABE_00002.jpg'])
+    (root / 'split.jpeg.pack').write_bytes(b'')
+    prepare(root)
+    assert 'Nothing was left out.' in capsys.readouterr().out

@@ -3,7 +3,10 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.bootstrap import bootstrap_matrices
+from bm_plugins.evaluation.bootstrap import (
+    _count_cells,
+    bootstrap_matrices,
+)
 
 
 def case(n=60):
@@ -57,3 +60,12 @@ def test_other_numbers_of_images():
         next(bootstrap_matrices(labels, [runs[0][1:]], 5))
     with pytest.raises(InputError, match='or of none'):
         next(bootstrap_matrices(labels[:0], [], 5))
+
+
+def test_cells_are_the_rows_that_occur():
+    labels, (one, other) = case(500)
+    for columns in ([labels, one], [labels, one, other], [labels] * 30):
+        cells, counts = _count_cells(columns, 5)
+        expected = np.unique(np.stack(columns, 1), axis=0, return_counts=True)
+        np.testing.assert_array_equal(cells, expected[0])
+        np.testing.assert_array_equal(counts, expected[1])

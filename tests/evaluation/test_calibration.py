@@ -4,6 +4,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from bm_plugins.evaluation.calibration import (
+    _binned,
+    _draw_cells,
+    _draw_rows,
     apply_temperature,
     calibration_interval,
     expected_calibration_error,
@@ -87,3 +90,37 @@ def test_probabilities_that_were_rounded_to_zero():
     temperature = fit_temperature(scores, np.array([0, 1, 1]))
     assert np.isfinite(apply_temperature(scores, temperature)).all()
     assert temperature > 1
+
+
+def test_cells_of_images_draw_as_the_images():
+    """Mean, spread and correlation of the bins' sums over 3000 draws each."""
+    scores, labels, _ = draw(20_000, 2.0)
+    confidence, right, where = _binned(scores, labels, 15)
+    gap = confidence - right
+    rows = _draw_rows(gap, where, 15, 3000, 0)
+    cells = _draw_cells(gap, where, 15, 3000, 1)
+    sums = np.bincount(where, gap, 15)
+    spread = np.sqrt(np.bincount(where, gap**2, 15))
+    used = spread > 0
+    assert used.sum() > 8
+    for drawn in (rows, cells):
+        # Five standard errors of a mean and of a standard deviation.
+        off = np.abs(drawn.mean(0) - sums)[used] / spread[used]
+        assert off.max() < 5 / np.sqrt(3000)
+        ratio = drawn.std(0)[used] / spread[used]
+        # Rare images, drawn 0, 1, 2 ... times, have heavier tails.
+        many = np.bincount(where, minlength=15)[used] > 100
+        assert np.abs(ratio[many] - 1).max() < 5 / np.sqrt(6000) + 0.01
+    one, other = (np.corrcoef(x[:, used][:, many].T) for x in (rows, cells))
+    assert np.abs(one - other).max() < 0.1
+    assert not cells[:, ~used].any()
+
+
+def test_interval_of_more_than_a_million_images():
+    scores, labels, _ = draw(1_000_001, 2.0)
+    whole = calibration_interval(scores, labels, replicates=500)
+    fewer = calibration_interval(scores[1:], labels[1:], replicates=100)
+    # By cells and by rows: some 0.0004 apart from end to end.
+    assert np.abs(whole - fewer).max() < 0.0002
+    error = expected_calibration_error(scores, labels)
+    assert whole[0] < error < whole[1] < whole[0] + 0.003

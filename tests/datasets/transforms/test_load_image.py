@@ -23,3 +23,19 @@ def test_unreadable_image_is_named(tmp_path, content):
         file.write_bytes(content)
     with pytest.raises(InputError, match='broken.jpg .*prepare_matek'):
         LoadCellImage()(dict(img_path=str(file)))
+
+
+def test_takes_what_a_cache_read(tmp_path):
+    img = np.full((5, 4, 3), 7, np.uint8)
+    nowhere = dict(img_path=str(tmp_path / 'nowhere.png'))
+    content = cv2.imencode('.png', img)[1].ravel()
+    result = LoadCellImage()(dict(nowhere, img_bytes=content))
+    np.testing.assert_array_equal(result['img'], img)
+    assert result['img_shape'] == result['ori_shape'] == (5, 4)
+    assert 'img_bytes' not in result
+    result = LoadCellImage(to_float32=True)(dict(nowhere, img=img))
+    assert result['img'].dtype == np.float32
+    np.testing.assert_array_equal(result['img'], img)
+    for content in (b'', b'no image'):
+        with pytest.raises(InputError, match='nowhere.png .*prepare_matek'):
+            LoadCellImage()(dict(nowhere, img_bytes=content))
