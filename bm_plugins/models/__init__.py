@@ -1,9 +1,12 @@
 """Models, losses and the mathematics under them."""
 
+from .cell_preprocessor import SyncFreeDataPreprocessor
+from .mixup import SyncFreeMixup
 from .supcon import SupCon
 from .supcon_head import SupConHead
 from .supcon_loss import SupConLoss
 from .swav_loss import GlobalSwAVLoss
+from .view_preprocessor import SyncFreeViewsPreprocessor
 from .weighted_cross_entropy import WeightedCrossEntropyLoss
 
 __all__ = [
@@ -11,5 +14,8 @@ __all__ = [
     'SupCon',
     'SupConHead',
     'SupConLoss',
+    'SyncFreeDataPreprocessor',
+    'SyncFreeMixup',
+    'SyncFreeViewsPreprocessor',
     'WeightedCrossEntropyLoss',
 ]
