@@ -56,3 +56,9 @@ class MixedPrecision(AmpOptimWrapper):
                 '(optim_wrapper.type=OptimWrapper).'
             )
         super().__init__(loss_scale, dtype, **kwargs)
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Load, from a run in float32 or either half."""
+        if not state_dict.get('loss_scaler'):  # bfloat16's is empty
+            state_dict.pop('loss_scaler', None)
+        super().load_state_dict(state_dict)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather, master_only
+from mmengine.dist import master_only
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, CheckpointLoader, Runner
+from mmengine.runner import BaseLoop, CheckpointLoader
 from mmpretrain.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
@@ -29,6 +29,8 @@ from .checkpoint_keys import (
     is_of,
     model_weights,
 )
+from .epoch_checks import check_epoch
+from .fast_step import FastStepRunner
 from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
 from .unwrap import unwrap
@@ -36,12 +38,13 @@ from .worker_signals import let_workers_outlive_sigterm
 
 
 @RUNNERS.register_module()
-class MarrowRunner(Runner):
+class MarrowRunner(FastStepRunner):
     """Runner chosen by ``runner_type='mmpretrain.MarrowRunner'``.
 
     Beyond mmengine's: several processes without a GPU (gloo, SyncBN on the
     CPU), checkpoints that must fit the model, one number of batches on all
-    ranks, metrics that know the run's folder, and a screen free of listings.
+    ranks, metrics that know the run's folder, a screen free of listings, and
+    the options of :class:`FastStepRunner`.
     """
 
     def __init__(
@@ -97,45 +100,16 @@ class MarrowRunner(Runner):
                 if key != 'persistent_workers'
             }
         return let_workers_outlive_sigterm(
-            Runner.build_dataloader(dataloader, *args, **kwargs)
+            FastStepRunner.build_dataloader(dataloader, *args, **kwargs)
         )
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the loop; ranks must agree on the number of batches.
-
-        Raises:
-            InputError: An epoch has no batch, ranks would wait for ever for
-                one that has fewer, or the model has other classes than the
-                data.
-        """
+        """Build the loop; its data must fit the model and the ranks."""
         if isinstance(loop, dict) and loop.get('by_epoch') is True:
             rest = {k: v for k, v in loop.items() if k != 'by_epoch'}
             loop = dict(type='mmpretrain.ResumableTrainLoop', **rest)
         loop = super().build_train_loop(loop)
-        head = getattr(unwrap(self.model), 'head', None)
-        given = getattr(head, 'num_classes', None)
-        classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get(
-            'classes'
-        )
-        if given and classes and given != len(classes):
-            raise InputError(
-                f'model.head.num_classes is {given}, but the data set has '
-                f'{len(classes)} classes: set both to the same.'
-            )
-        count = torch.tensor(len(loop.dataloader))
-        counts = [int(n) for n in all_gather(count)]
-        if min(counts) == 0:
-            raise InputError(
-                'the training part has fewer images than one batch: lower '
-                'train_dataloader.batch_size (--cfg-options '
-                'train_dataloader.batch_size=...).'
-            )
-        if min(counts) != max(counts):
-            raise InputError(
-                f'ranks have {min(counts)} to {max(counts)} batches an epoch '
-                'and would wait for each other. Choose samples_per_class so '
-                'that the epoch divides by the number of processes.'
-            )
+        check_epoch(unwrap(self.model), loop.dataloader)
         return loop
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:
