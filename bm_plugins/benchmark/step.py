@@ -81,7 +81,7 @@ def step(
     try:
         results = {}
         for name in configs or (ON_GPU if gpu else ON_CPU):
-            cfg = _prepare(name, data_root, workers, options or {})
+            cfg = prepare(name, data_root, workers, options or {})
             results[name] = _time(cfg, variants, runs, iterations, top)
     finally:
         logging.disable(level)
@@ -94,7 +94,7 @@ def step(
     )
 
 
-def _prepare(
+def prepare(
     name: str, data_root: str, workers: int, options: Mapping[str, object]
 ) -> Config:
     """What both sides have in common."""
