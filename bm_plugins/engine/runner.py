@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from ..atomic_write import atomic_write
 from ..compat.cpu_sync_bn import use_cpu_sync_bn
 from ..compat.gloo_processes import init_gloo, wrap_cpu_model
+from ..compat.gpu_sync_bn import use_sync_free_bn
 from ..compat.quiet_logs import quiet_screen
 from ..compat.safe_loading import drop_config
 from ..errors import InputError
@@ -70,7 +71,8 @@ class MarrowRunner(FastStepRunner):
         """Wrap in DDP; on the CPU without device ids."""
         on_cpu = not torch.cuda.is_available()
         if not (self.distributed and on_cpu) or is_model_wrapper(model):
-            return super().wrap_model(model_wrapper_cfg, model)
+            wrapped = super().wrap_model(model_wrapper_cfg, model)
+            return use_sync_free_bn(wrapped)
         if model_wrapper_cfg is not None:
             raise InputError(
                 'model_wrapper_cfg needs GPUs; without one leave it out.'
