@@ -16,6 +16,8 @@ from mmengine.runner import find_latest_checkpoint
 
 from .errors import InputError, Preempted
 
+BFLOAT16 = 'optim_wrapper.dtype=bfloat16'
+
 
 def run(main: Callable[[], None]) -> None:
     """Run ``main``; an error or a signal ends it by one line.
@@ -110,9 +112,14 @@ def _check(name: str, args: list[str]) -> list[str]:
         if '=' not in option:
             raise InputError(f'--cfg-options {option}: expected key=value.')
     if not torch.cuda.is_available():
-        if known.amp:
+        if known.amp and name == 'test':
             raise InputError(
                 '--amp needs a GPU; on the CPU leave it out (float32).'
+            )
+        if known.amp and BFLOAT16 not in known.cfg_options:
+            raise InputError(
+                '--amp needs a GPU; on the CPU leave it out (float32), or '
+                f'add --cfg-options {BFLOAT16}.'
             )
         if known.launcher == 'mpi':
             raise InputError(

@@ -4,6 +4,6 @@ _base_ = 'resnet_tiny_bm.py'
 
 model = dict(
     # the authors' code: alpha
-    train_cfg=dict(augments=dict(type='Mixup', alpha=0.1)),
+    train_cfg=dict(augments=dict(type='SyncFreeMixup', alpha=0.1)),
     head=dict(loss=dict(use_soft=True)),
 )

@@ -18,4 +18,4 @@ model = dict(
     ),
 )
 # mmselfsup's own takes lists of views alone
-data_preprocessor = dict(type='mmpretrain.SelfSupDataPreprocessor')
+data_preprocessor = dict(type='mmpretrain.SyncFreeViewsPreprocessor')

@@ -180,6 +180,7 @@ def test_checkpoint_of_another_number_of_classes(copy, message, tmp_path):
         ('train', [*TRAIN[1:], '--cfg-options', 'foo'], 'key=value'),
         ('train', [*TRAIN[1:], '--work-dir', '/proc/x'], 'folder /proc/x'),
         ('train', [*TRAIN[1:], '--amp'], '--amp needs a GPU'),
+        ('train', [*TRAIN[1:], '--amp'], 'optim_wrapper.dtype=bfloat16'),
         ('train', [*TRAIN[1:], '--launcher', 'mpi'], 'dist_train.sh'),
         ('train', [*TRAIN[1:], '--launcher', 'pytorch'], 'RANK'),
         ('train', [*TRAIN[1:], '--resume', 'no.pth'], 'no.pth'),

@@ -65,7 +65,7 @@ def test_paper_schedule():
     assert cfg.train_dataloader.batch_size * 4 == 256
     assert cfg.auto_scale_lr.base_batch_size == 256
     optimizer = cfg.optim_wrapper.optimizer
-    assert (optimizer.type, optimizer.lr) == ('LARS', 0.6)
+    assert (optimizer.type, optimizer.lr) == ('SyncFreeLARS', 0.6)
     assert optimizer.weight_decay == 1e-6 and optimizer.momentum == 0.9
     (cosine,) = cfg.param_scheduler
     assert cosine.type == 'CosineAnnealingLR' and cosine.eta_min == 6e-4
@@ -197,7 +197,7 @@ def test_supervised_variants_differ_in_one_thing(name):
     base = Config.fromfile(f'configs/{name}_bm.py')
     mixup = Config.fromfile(f'configs/{name}_mixup_bm.py')
     augment = mixup.model.pop('train_cfg').augments
-    assert augment == dict(type='Mixup', alpha=0.1)
+    assert augment == dict(type='SyncFreeMixup', alpha=0.1)
     assert mixup.model.head.loss.pop('use_soft')
     assert mixup.to_dict() == base.to_dict()
     weighted = Config.fromfile(f'configs/{name}_weighted_bm.py')

@@ -3,9 +3,12 @@
 from .checkpoint_hook import SafeCheckpointHook
 from .class_weight_hook import ClassWeightHook
 from .knn_loop import KNNLoop
+from .lars import SyncFreeLARS
 from .linear_probe_loop import LinearProbeLoop
+from .optim_wrapper import MixedPrecision
 from .preemption_hook import PreemptionHook
 from .runner import MarrowRunner
+from .runtime_info_hook import SyncFreeRuntimeInfoHook
 from .swav_monitor_hook import SwAVMonitorHook
 from .swav_schedule_hook import SwAVScheduleHook
 from .train_loop import ResumableTrainLoop
@@ -16,10 +19,13 @@ __all__ = [
     'KNNLoop',
     'LinearProbeLoop',
     'MarrowRunner',
+    'MixedPrecision',
     'PreemptionHook',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
     'SwAVMonitorHook',
     'SwAVScheduleHook',
+    'SyncFreeLARS',
+    'SyncFreeRuntimeInfoHook',
     'UnreadableHook',
 ]

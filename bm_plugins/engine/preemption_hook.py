@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
 from ..errors import Preempted
+from .accumulation import is_amid
 from .checkpoint_hook import INTERRUPTED, save_and_name
 
 
@@ -48,9 +49,8 @@ class PreemptionHook(Hook):
         Raises:
             Preempted: All ranks have come here and the checkpoint is there.
         """
-        steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         # No checkpoint holds the gradients of half an accumulation.
-        if not self._any_signalled() or (runner.iter + 1) % steps:
+        if not self._any_signalled() or is_amid(runner.optim_wrapper):
             return
         meta = dict(epoch=runner.epoch, iter=runner.iter + 1)
         save_and_name(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather, master_only
+from mmengine.dist import master_only
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, CheckpointLoader, Runner
+from mmengine.runner import BaseLoop, CheckpointLoader
 from mmpretrain.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from ..atomic_write import atomic_write
 from ..compat.cpu_sync_bn import use_cpu_sync_bn
 from ..compat.gloo_processes import init_gloo, wrap_cpu_model
+from ..compat.gpu_sync_bn import use_sync_free_bn
 from ..compat.quiet_logs import quiet_screen
 from ..compat.safe_loading import drop_config
 from ..errors import InputError
@@ -30,6 +31,8 @@ from .checkpoint_keys import (
     is_of,
     model_weights,
 )
+from .epoch_checks import check_epoch
+from .fast_step import FastStepRunner
 from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
 from .unwrap import unwrap
@@ -37,12 +40,13 @@ from .worker_signals import let_workers_outlive_sigterm
 
 
 @RUNNERS.register_module()
-class MarrowRunner(Runner):
+class MarrowRunner(FastStepRunner):
     """Runner chosen by ``runner_type='mmpretrain.MarrowRunner'``.
 
     Beyond mmengine's: several processes without a GPU (gloo, SyncBN on the
     CPU), checkpoints that must fit the model, one number of batches on all
-    ranks, metrics that know the run's folder, and a screen free of listings.
+    ranks, metrics that know the run's folder, a screen free of listings, and
+    the options of :class:`FastStepRunner`.
     """
 
     def __init__(
@@ -68,7 +72,8 @@ class MarrowRunner(Runner):
         """Wrap in DDP; on the CPU without device ids."""
         on_cpu = not torch.cuda.is_available()
         if not (self.distributed and on_cpu) or is_model_wrapper(model):
-            return super().wrap_model(model_wrapper_cfg, model)
+            wrapped = super().wrap_model(model_wrapper_cfg, model)
+            return use_sync_free_bn(wrapped)
         if model_wrapper_cfg is not None:
             raise InputError(
                 'model_wrapper_cfg needs GPUs; without one leave it out.'
@@ -98,21 +103,16 @@ class MarrowRunner(Runner):
                 if key != 'persistent_workers'
             }
         return let_workers_outlive_sigterm(
-            Runner.build_dataloader(dataloader, *args, **kwargs)
+            FastStepRunner.build_dataloader(dataloader, *args, **kwargs)
         )
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the loop; ranks must agree on the number of batches.
-
-        Raises:
-            InputError: An epoch has no batch, ranks would wait for ever for
-                one that has fewer, or the model has other classes than the
-                data.
-        """
+        """Build the loop; its data must fit the model and the ranks."""
         if isinstance(loop, dict) and loop.get('by_epoch') is True:
             rest = {k: v for k, v in loop.items() if k != 'by_epoch'}
             loop = dict(type='mmpretrain.ResumableTrainLoop', **rest)
         loop = super().build_train_loop(loop)
+<<<<<<< HEAD
         preprocessor = getattr(unwrap(self.model), 'data_preprocessor', None)
         if isinstance(preprocessor, GPUViews):
             preprocessor.take_over(loop.dataloader.dataset)
@@ -140,6 +140,9 @@ class MarrowRunner(Runner):
                 'and would wait for each other. Choose samples_per_class so '
                 'that the epoch divides by the number of processes.'
             )
+=======
+        check_epoch(unwrap(self.model), loop.dataloader)
+>>>>>>> 3c8bc60e5c9f9be5b0d2b2868b4c830bc393608c
         return loop
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:

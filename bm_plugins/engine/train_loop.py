@@ -9,6 +9,7 @@ from mmpretrain.registry import LOOPS
 from torch import nn
 
 from ..datasets.draw import DrawBatchSampler, seed_generators
+from .accumulation import start_epoch
 
 
 @LOOPS.register_module()
@@ -39,6 +40,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         first = self._first_batch()
+        start_epoch(self.runner.optim_wrapper, first, len(self.dataloader))
         for idx, batch in enumerate(self._batches(first), first):
             self.run_iter(idx, batch)
         self.runner.call_hook('after_train_epoch')

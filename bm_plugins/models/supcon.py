@@ -40,6 +40,7 @@ class SupCon(BaseSelfSupervisor):
                 'train_dataloader.dataset.'
             )
         labels = torch.cat([sample.gt_label for sample in data_samples])
-        labels = labels.to(inputs[0].device).repeat(len(inputs))
+        labels = labels.to(inputs[0].device, non_blocking=True)
+        labels = labels.repeat(len(inputs))
         feats = self.neck(self.extract_feat(torch.cat(inputs)))
         return dict(loss=self.head.loss(feats, labels))

@@ -7,6 +7,8 @@ custom_imports = dict(imports=['bm_plugins'], allow_failed_imports=False)
 runner_type = 'mmpretrain.MarrowRunner'
 
 default_hooks = dict(
+    # reads the losses from the GPU where the log needs them
+    runtime_info=dict(type='SyncFreeRuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),

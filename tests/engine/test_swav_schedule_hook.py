@@ -168,6 +168,7 @@ class CPUAmpOptimWrapper(OptimWrapper):
     [
         dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-2),
         dict(type='LARS', lr=0.6, momentum=0.9, weight_decay=1e-2),
+        dict(type='SyncFreeLARS', lr=0.6, momentum=0.9, weight_decay=1e-2),
         dict(type='AdamW', lr=0.1, weight_decay=1e-2),
     ],
     ids=lambda optimizer: optimizer['type'],

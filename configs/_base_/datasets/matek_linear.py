@@ -3,6 +3,7 @@ data_root = '{{$BM_DATA_ROOT:data/matek}}'
 fold = '{{$BM_FOLD:none}}'
 
 data_preprocessor = dict(
+    type='SyncFreeDataPreprocessor',
     num_classes=21,
     # ImageNet's, in RGB
     mean=[123.675, 116.28, 103.53],

@@ -3,6 +3,7 @@ data_root = '{{$BM_DATA_ROOT:data/matek}}'
 fold = '{{$BM_FOLD:none}}'
 
 data_preprocessor = dict(
+    type='SyncFreeDataPreprocessor',
     num_classes=21,
     # the authors' code: the collection's (.563, .496, .735) and (.242, .283,
     # .177), in RGB

@@ -3,7 +3,7 @@ data_root = '{{$BM_DATA_ROOT:data/matek}}'
 fold = '{{$BM_FOLD:none}}'
 
 data_preprocessor = dict(
-    type='SelfSupDataPreprocessor',
+    type='SyncFreeViewsPreprocessor',
     # ImageNet's, in RGB
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],

@@ -1,6 +1,9 @@
 # Values of facebookresearch/swav's small-batch recipe, but for the epochs.
 optim_wrapper = dict(
-    optimizer=dict(type='LARS', lr=0.6, momentum=0.9, weight_decay=1e-6),
+    # mmpretrain's LARS without its waits for the device
+    optimizer=dict(
+        type='SyncFreeLARS', lr=0.6, momentum=0.9, weight_decay=1e-6
+    ),
 )
 param_scheduler = [
     dict(
