@@ -34,8 +34,8 @@ class PackedImages:
 
     The file holds a header of 4,096 bytes (the magic line, the JSON's hash,
     JSON), the index (N,) of :data:`INDEX` and the images one after another.
-    Opening it looks at header, index and length; each image is checked when
-    it is read, all of them by :meth:`check`.
+    Opening it looks at header, index and length; a process checks each image
+    when it first reads it, and all of them by :meth:`check`.
 
     Processes share what is read of it through the system's page cache. A
     worker that gets a pickled one opens the file itself.
@@ -74,6 +74,7 @@ class PackedImages:
         if blake2b(index).hexdigest() != self.header['index']:
             raise InputError(f'{self.file} is damaged: its index is altered.')
         self.index = index.view(INDEX)
+        self._seen = np.zeros(len(self.index), bool)
 
     def __getstate__(self) -> dict:
         return dict(file=self.file, header=self.header)
@@ -109,12 +110,13 @@ class PackedImages:
         if record['length'] < 0:
             return None
         data = self._data(record)
-        if zlib.crc32(data) != record['crc']:
+        if not self._seen[row] and zlib.crc32(data) != record['crc']:
             raise InputError(
                 f'{self.file} is damaged where it holds {name}. Look at all '
                 'of it by tools/pack.py --check, then delete it: the next '
                 'start builds it anew.'
             )
+        self._seen[row] = True
         if self.header['kind'] == 'jpeg':
             return data
         return data.reshape(record['height'], record['width'], 3).copy()

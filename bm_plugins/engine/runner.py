@@ -112,37 +112,11 @@ class MarrowRunner(FastStepRunner):
             rest = {k: v for k, v in loop.items() if k != 'by_epoch'}
             loop = dict(type='mmpretrain.ResumableTrainLoop', **rest)
         loop = super().build_train_loop(loop)
-<<<<<<< HEAD
-        preprocessor = getattr(unwrap(self.model), 'data_preprocessor', None)
+        model = unwrap(self.model)
+        check_epoch(model, loop.dataloader)
+        preprocessor = getattr(model, 'data_preprocessor', None)
         if isinstance(preprocessor, GPUViews):
             preprocessor.take_over(loop.dataloader.dataset)
-        head = getattr(unwrap(self.model), 'head', None)
-        given = getattr(head, 'num_classes', None)
-        classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get(
-            'classes'
-        )
-        if given and classes and given != len(classes):
-            raise InputError(
-                f'model.head.num_classes is {given}, but the data set has '
-                f'{len(classes)} classes: set both to the same.'
-            )
-        count = torch.tensor(len(loop.dataloader))
-        counts = [int(n) for n in all_gather(count)]
-        if min(counts) == 0:
-            raise InputError(
-                'the training part has fewer images than one batch: lower '
-                'train_dataloader.batch_size (--cfg-options '
-                'train_dataloader.batch_size=...).'
-            )
-        if min(counts) != max(counts):
-            raise InputError(
-                f'ranks have {min(counts)} to {max(counts)} batches an epoch '
-                'and would wait for each other. Choose samples_per_class so '
-                'that the epoch divides by the number of processes.'
-            )
-=======
-        check_epoch(unwrap(self.model), loop.dataloader)
->>>>>>> 3c8bc60e5c9f9be5b0d2b2868b4c830bc393608c
         return loop
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:

@@ -1,11 +1,8 @@
 """Models, losses and the mathematics under them."""
 
-<<<<<<< HEAD
-from .gpu_views import GPUViews
-=======
 from .cell_preprocessor import SyncFreeDataPreprocessor
+from .gpu_views import GPUViews
 from .mixup import SyncFreeMixup
->>>>>>> 3c8bc60e5c9f9be5b0d2b2868b4c830bc393608c
 from .supcon import SupCon
 from .supcon_head import SupConHead
 from .supcon_loss import SupConLoss

@@ -15,6 +15,7 @@ from ..datasets.transforms.colour import (
     SATURATION,
 )
 from ..datasets.transforms.view_draw import ORDERS
+from .to_device import to_device
 
 
 def grey(images: Tensor) -> Tensor:
@@ -83,8 +84,8 @@ def jitter_colour(images: Tensor, amounts: Tensor, order: Tensor) -> Tensor:
             if not len(rows):
                 continue
             amount = amounts[rows, kind].view(-1, 1, 1, 1)
-            amount = amount.to(device, non_blocking=True)
-            at = rows.to(device, non_blocking=True)
+            amount = to_device(amount, device)
+            at = to_device(rows, device)
             changed = _step(images.index_select(0, at), kind, amount)
             images = images.index_copy(0, at, changed)
     return images

@@ -8,6 +8,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, pad
 
 from ..datasets.transforms.resize import AREA_FROM
 from .batch_colour import grey, jitter_colour, jitter_hsv
+from .to_device import to_device
 
 
 def render_views(
@@ -35,7 +36,7 @@ def render_views(
         rows = rows.nonzero().flatten()
         if not len(rows):
             return views
-        at = rows.to(device, non_blocking=True)
+        at = to_device(rows, device)
         return views.index_copy(
             0, at, function(views.index_select(0, at), rows)
         )
@@ -44,7 +45,7 @@ def render_views(
         amounts = draws[rows, 7:11]
         if color_jitter:
             return jitter_colour(some, amounts, order[rows])
-        amounts = amounts.to(device, non_blocking=True)
+        amounts = to_device(amounts, device)
         return jitter_hsv(some, *amounts[:, :3, None, None, None].unbind(1))
 
     views = changed(jittered > 0, jitter)
@@ -80,7 +81,7 @@ def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
 
     x = places(left, width, horizontal, images.size(3))
     y = places(top, height, vertical, images.size(2))
-    x, y = (p.to(images.device, non_blocking=True) for p in (x, y))
+    x, y = (to_device(p, images.device) for p in (x, y))
     shape = (len(x), fine * size, fine * size)
     grid = torch.stack(
         [x[:, None, :].expand(shape), y[:, :, None].expand(shape)], -1
@@ -108,7 +109,7 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     weights = (-0.5 * (taps / sigma[:, None]) ** 2).exp()
     weights = weights * (taps.abs() <= reach[:, None])
     weights = weights / weights.sum(1, keepdim=True)
-    weights = weights.to(images.device, non_blocking=True)
+    weights = to_device(weights, images.device)
     weights = weights.t()[:, :, None, None, None]
     for axis, sides in ((2, (0, 0, most, most)), (3, (most, most, 0, 0))):
         padded = pad(images, sides, mode='replicate')

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from mmpretrain.datasets import BaseDataset
-from mmpretrain.models import SelfSupDataPreprocessor
 from mmpretrain.registry import MODELS
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
@@ -13,10 +12,12 @@ from ..datasets.decode import decode_image
 from ..datasets.transforms import LoadCellImage, MultiCropViews, PackViews
 from ..errors import InputError, UnreadableImage
 from .batch_views import render_views
+from .to_device import labels_to_device
+from .view_preprocessor import SyncFreeViewsPreprocessor
 
 
 @MODELS.register_module()
-class GPUViews(SelfSupDataPreprocessor):
+class GPUViews(SyncFreeViewsPreprocessor):
     """Decodes files and renders their views where the model is.
 
     By ``data_preprocessor.type='GPUViews'`` the workers only read files and
@@ -41,8 +42,6 @@ class GPUViews(SelfSupDataPreprocessor):
                 "'workers'."
             )
         self.decode = decode
-        # Not _channel_conversion: what is rendered here is RGB already.
-        self._to_rgb = self._channel_conversion
 
     def take_over(self, dataset: BaseDataset) -> None:
         """Leave to this what the data set's pipeline would do.
@@ -100,11 +99,9 @@ class GPUViews(SelfSupDataPreprocessor):
                 inputs['draws'].unbind(1), self.sizes, strict=True
             )
         ]
-        if not self._to_rgb:
-            views = [view.flip(1) for view in views]
-        if self._enable_normalize:
-            views = [(view - self.mean) / self.std for view in views]
-        return dict(inputs=views, data_samples=samples)
+        labels_to_device(samples, self.device)
+        views = [self._normalise(view, is_rgb=True) for view in views]
+        return dict(inputs=views, data_samples=self.cast_data(samples))
 
     def _images(self, inputs: dict, samples: list) -> Tensor:
         """Images (B, 3, H, W), RGB, on the device; padded to the largest."""

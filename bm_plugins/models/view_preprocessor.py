@@ -41,8 +41,8 @@ class SyncFreeViewsPreprocessor(SelfSupDataPreprocessor):
             inputs = [self._normalise(view) for view in inputs]
         return dict(inputs=inputs, data_samples=self.cast_data(samples))
 
-    def _normalise(self, images: Tensor) -> Tensor:
-        if self._channel_conversion:
+    def _normalise(self, images: Tensor, is_rgb: bool = False) -> Tensor:
+        if self._channel_conversion != is_rgb:
             images = images.flip(1)
         images = images.float()
         if self._enable_normalize:

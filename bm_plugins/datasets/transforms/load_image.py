@@ -1,23 +1,13 @@
 """Reading one image, or saying which one cannot be read."""
 
-<<<<<<< HEAD
-import numpy as np
-from mmcv.transforms import BaseTransform
-from mmpretrain.registry import TRANSFORMS
-
-from ...errors import UnreadableImage
-from ..decode import decode_image, jpeg_shape
-=======
 from collections.abc import Sequence
 
-import cv2
-import mmcv
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
+from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmpretrain.registry import TRANSFORMS
 
 from ...errors import InputError, UnreadableImage
->>>>>>> 3c479f34c9a65aeca3b3cac8eb5fe2b47c86945f
+from ..decode import decode_image, jpeg_shape
 
 
 @TRANSFORMS.register_module()
@@ -27,7 +17,7 @@ class LoadCellImage(BaseTransform):
     The pixels are those of mmcv's LoadImageFromFile.
 
     **Required keys:** ``img_path``. **Optional:** from a cache ``img``, or
-    ``img_bytes``, the file's content (B,). **Added:** ``img`` (H, W, 3),
+    ``img_bytes``, the file's content (L,). **Added:** ``img`` (H, W, 3),
     ``img_shape``, ``ori_shape``.
 
     Raises:
@@ -41,46 +31,31 @@ class LoadCellImage(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Read ``results['img_path']``, or take what a cache read."""
         try:
-<<<<<<< HEAD
-            with open(results['img_path'], 'rb') as stream:
-                content = stream.read()
-            shape = None if self.decodes else jpeg_shape(content)
-            if shape:
-                img = np.frombuffer(content, np.uint8)
-            else:
-                img = decode_image(content)
+            shape = self._read(results)
         except (OSError, ValueError) as error:
-=======
-            if 'img' in results:
-                return self._add(results, results['img'])
-            if 'img_bytes' in results:
-                img = mmcv.imfrombytes(
-                    results.pop('img_bytes'),
-                    self.color_type,
-                    backend=self.imdecode_backend,
-                )
-                return self._add(results, img)
-            return super().transform(results)
-        except (OSError, AssertionError, ValueError, cv2.error) as error:
->>>>>>> 3c479f34c9a65aeca3b3cac8eb5fe2b47c86945f
             raise UnreadableImage(
                 f'cannot read image {results["img_path"]} '
                 f'({type(error).__name__}). Restore the file, or leave it out '
                 'by writing the manifest anew: tools/prepare_matek.py.'
             ) from error
-<<<<<<< HEAD
-        results['img'] = img
-        results['img_shape'] = results['ori_shape'] = shape or img.shape[:2]
+        results['img_shape'] = results['ori_shape'] = shape
         return results
-=======
 
-    def _add(self, results: dict, img: np.ndarray | None) -> dict:
-        assert img is not None
-        if self.to_float32:
-            img = img.astype(np.float32)
-        shape = img.shape[:2]
-        results.update(img=img, img_shape=shape, ori_shape=shape)
-        return results
+    def _read(self, results: dict) -> tuple[int, int]:
+        """Set ``img``; returns the image's height and width."""
+        if 'img' in results:
+            return results['img'].shape[:2]
+        if 'img_bytes' in results:
+            content = bytes(results.pop('img_bytes'))
+        else:
+            with open(results['img_path'], 'rb') as stream:
+                content = stream.read()
+        shape = None if self.decodes else jpeg_shape(content)
+        if shape:
+            results['img'] = np.frombuffer(content, np.uint8)
+            return shape
+        results['img'] = decode_image(content)
+        return results['img'].shape[:2]
 
 
 def check_readers(transforms: Sequence, cache: str) -> None:
@@ -91,22 +66,10 @@ def check_readers(transforms: Sequence, cache: str) -> None:
         cache (str): ``jpeg`` or ``decoded``.
 
     Raises:
-        InputError: A reader is upstream's, or wants other pixels than the
-            decoded cache has.
+        InputError: A reader is upstream's.
     """
-    for reader in transforms:
-        if not isinstance(reader, LoadImageFromFile):
-            continue
-        if not isinstance(reader, LoadCellImage):
-            raise InputError(
-                f'cache={cache!r}: {type(reader).__name__} reads the files '
-                'all the same. Put LoadCellImage in its place.'
-            )
-        how = (reader.color_type, reader.imdecode_backend)
-        if cache == 'decoded' and how != ('color', 'cv2'):
-            raise InputError(
-                f"cache='decoded' holds what OpenCV makes of the files in "
-                f'colour, and LoadCellImage is set to {how}. Use '
-                "cache='jpeg'."
-            )
->>>>>>> 3c479f34c9a65aeca3b3cac8eb5fe2b47c86945f
+    if any(isinstance(reader, LoadImageFromFile) for reader in transforms):
+        raise InputError(
+            f'cache={cache!r}: LoadImageFromFile reads the files all the '
+            'same. Put LoadCellImage in its place.'
+        )
