@@ -6,7 +6,7 @@ REQUIREMENTS := $(wildcard requirements/*.txt) setup.py
 unexport PYTHON
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install demo test lint faults results
+.PHONY: install demo test lint faults results bench
 
 install: .venv/installed
 
@@ -27,6 +27,10 @@ demo: install
 # the same command goes on where it stopped.
 results: install
 	$(BIN)/python tools/results.py --data "$(DATA)"
+
+# Ours and the stock route, timed side by side, on synthetic cells or DATA.
+bench: install
+	$(BIN)/python tools/benchmark.py all --json work_dirs/bench.json $(if $(DATA),--data "$(DATA)")
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Ours and the stock route side by side: what `make bench` runs.
+
+  tools/benchmark.py input --data ../shared/data/bm_tcia_dev
+  tools/benchmark.py step          # on a GPU the paper's configs
+  tools/benchmark.py all --json work_dirs/bench.json
+
+Each part times both sides by turns in this one run, and prints the medians,
+their ratio and the limit. Timings of two runs, or two machines, do not
+compare.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.atomic_write import atomic_write  # noqa: E402
+from bm_plugins.benchmark import (  # noqa: E402
+    dataset,
+    input_speed,
+    metric,
+    probe,
+    reading,
+    sampler,
+    scaling,
+    solver,
+    step,
+)
+from bm_plugins.benchmark.machine import machine  # noqa: E402
+from bm_plugins.benchmark.text import lines  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
+
+RELEASE = 171_374  # images of the collection
+
+PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
+    input=lambda args: input_speed.input_speed(
+        args.data, **given(args, 'images', 'runs'), profile=args.profile
+    ),
+    reading=lambda args: reading.reading(
+        args.data, **given(args, 'images', 'runs')
+    ),
+    dataset=lambda args: dict(
+        start_up=dataset.start_up(args.entries, **given(args, 'runs')),
+        worker_memory=dataset.worker_memory(args.entries),
+    ),
+    sampler=lambda args: sampler.sampler(args.entries, **given(args, 'runs')),
+    metric=lambda args: metric.metric(args.entries, **given(args, 'runs')),
+    solver=lambda args: solver.solver(**given(args, 'runs')),
+    # Two minutes on two cores with a ResNet-50.
+    probe=lambda args: probe.probe(
+        args.data, **dict(images=200) | given(args, 'images', 'runs')
+    ),
+    step=lambda args: step.step(
+        args.data,
+        configs=args.configs,
+        **given(args, 'runs'),
+        top=10 if args.profile else 0,
+    ),
+    scaling=lambda args: scaling.scaling(args.data, **given(args, 'runs')),
+)
+
+
+def given(args: argparse.Namespace, *names: str) -> dict:
+    """The options that were given."""
+    return {n: getattr(args, n) for n in names if getattr(args, n) is not None}
+
+
+def drawn_cells() -> str:
+    """The demo's synthetic collection, drawn if it is not there."""
+    data = ROOT / 'data/synthetic'
+    if not (data / 'split.csv').exists():
+        for command in (
+            ['make_synthetic_marrow.py', data],
+            ['prepare_matek.py', data],
+        ):
+            tool, folder = command
+            subprocess.run(
+                [sys.executable, ROOT / 'tools' / tool, folder], check=True
+            )
+    return str(data)
+
+
+def main() -> None:
+    """Run the parts and print what they found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('part', choices=[*PARTS, 'all'])
+    parser.add_argument(
+        '--data',
+        default=os.environ.get('BM_DATA_ROOT'),
+        help='a collection; default BM_DATA_ROOT, else drawn cells',
+    )
+    parser.add_argument('--json', type=Path, help='write the results here too')
+    parser.add_argument('--runs', type=int, help='turns of each side')
+    parser.add_argument(
+        '--images', type=int, help='of input, reading and probe'
+    )
+    parser.add_argument(
+        '--entries',
+        type=int,
+        default=RELEASE,
+        help='of dataset, sampler and metric (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--configs', nargs='+', metavar='NAME', help='of step, as swav_bm'
+    )
+    parser.add_argument(
+        '--profile',
+        action='store_true',
+        help='of input and step: name what takes the time',
+    )
+    args = parser.parse_args()
+    for name in ('runs', 'images', 'entries'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise InputError(f'--{name} {value}: expected 1 or more.')
+    args.data = args.data or drawn_cells()
+    if not Path(args.data).is_dir():
+        raise InputError(f'--data {args.data} is no folder.')
+    result = dict(machine=machine(), data=Path(args.data).name)
+    print('\n'.join(lines(result)), flush=True)
+    for name in PARTS if args.part == 'all' else [args.part]:
+        start = time.monotonic()
+        result[name] = PARTS[name](args)
+        seconds = time.monotonic() - start
+        print(f'\n== {name} ({seconds:.0f} s)')
+        print('\n'.join(lines(result[name])), flush=True)
+        if args.json:  # after each part: a stop loses none
+            with atomic_write(args.json) as partial:
+                partial.write_text(json.dumps(result, indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    cli.run(main)
