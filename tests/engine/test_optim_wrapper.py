@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from bm_plugins.compat.safe_loading import load
 from bm_plugins.engine import MixedPrecision
 from bm_plugins.errors import InputError
 from tests.engine.resumable_runs import (
@@ -161,3 +162,23 @@ def test_float16_goes_on_from_bfloat16():
     )
     half.load_state_dict(brain.state_dict())
     brain.load_state_dict(half.state_dict())
+
+
+def test_amp_flag_with_bfloat16_on_the_cpu(cells, tmp_path, tool):
+    status, _, errors = tool(
+        'train',
+        'configs/resnet_tiny_bm.py',
+        '--amp',
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'optim_wrapper.dtype=bfloat16',
+        f'train_dataloader.dataset.data_root={cells}',
+        'train_dataloader.batch_size=6',
+        'train_dataloader.num_workers=0',
+        'train_dataloader.sampler.samples_per_class=4',
+        'train_cfg.max_epochs=1',
+    )
+    assert status == 0, errors
+    saved = load(tmp_path / 'epoch_1.pth')
+    assert saved['optimizer']['loss_scaler'] == {}
