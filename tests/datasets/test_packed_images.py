@@ -235,10 +235,3 @@ def test_what_cannot_be_cached(root):
             cache='jpeg',
             pipeline=[dict(type='LoadImageFromFile')],
         )
-    gray = dict(type='LoadCellImage', color_type='grayscale')
-    with pytest.raises(InputError, match="Use cache='jpeg'"):
-        Matek(str(root), cache='decoded', pipeline=[gray])
-    files = Matek(str(root), pipeline=[gray])
-    packed = Matek(str(root), cache='jpeg', pipeline=[gray])
-    assert packed[0]['img'].ndim == 2
-    assert np.array_equal(files[0]['img'], packed[0]['img'])

@@ -33,9 +33,23 @@ def test_takes_what_a_cache_read(tmp_path):
     np.testing.assert_array_equal(result['img'], img)
     assert result['img_shape'] == result['ori_shape'] == (5, 4)
     assert 'img_bytes' not in result
-    result = LoadCellImage(to_float32=True)(dict(nowhere, img=img))
-    assert result['img'].dtype == np.float32
+    result = LoadCellImage()(dict(nowhere, img=img))
     np.testing.assert_array_equal(result['img'], img)
     for content in (b'', b'no image'):
         with pytest.raises(InputError, match='nowhere.png .*prepare_matek'):
             LoadCellImage()(dict(nowhere, img_bytes=content))
+
+
+def test_leaves_plain_jpeg_files_as_they_are(tmp_path):
+    img = np.full((5, 4, 3), 7, np.uint8)
+    reader = LoadCellImage()
+    reader.decodes = False
+    for ending, packed in (('.jpg', True), ('.png', False)):
+        file = tmp_path / f'cell{ending}'
+        cv2.imwrite(str(file), img)
+        result = reader(dict(img_path=str(file)))
+        assert result['img_shape'] == (5, 4)
+        if packed:
+            assert result['img'].tobytes() == file.read_bytes()
+        else:
+            np.testing.assert_array_equal(result['img'], img)
