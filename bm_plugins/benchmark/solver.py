@@ -92,8 +92,8 @@ def solver(
     sides = dict(ours=ours, stock=theirs) if stock else dict(ours=ours)
     what = (
         f'6 values of l2 in 5 folds and the last fit: {len(labels):,} '
-        f'synthetic features of length {dims:,}, 21 classes; '
-        'stock: scikit-learn'
+        f'synthetic features of length {dims:,}, 21 classes'
+        + ('; stock: scikit-learn' if stock else '')
     )
     result = compare(what, sides, len(labels), runs, warm_up=False)
     if stock:
