@@ -70,7 +70,7 @@ def run_upstream(name: str) -> None:
 
 def _check_environment() -> None:
     """Refuse values that mmengine cannot put into a config's text."""
-    for name in ('BM_DATA_ROOT', 'BM_FOLD'):
+    for name in ('BM_DATA_ROOT', 'BM_FOLD', 'BM_FEATURES'):
         value = os.environ.get(name)
         if value == '':  # unset, as in any shell script
             del os.environ[name]
