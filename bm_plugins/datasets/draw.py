@@ -41,9 +41,10 @@ def seed_generators(*key: int) -> None:
     words = np.random.SeedSequence(key).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(words[1:3])
-    # torch.manual_seed formats a traceback where CUDA is not in use.
+    # torch.manual_seed would write down the stack for each kind of device that
+    # is not in use, which takes longer than to read an image.
     torch.default_generator.manual_seed(int(words[3]))
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # never in a worker
         torch.cuda.manual_seed_all(int(words[3]))
 
 

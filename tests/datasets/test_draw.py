@@ -1,10 +1,16 @@
 import pickle
 
+import numpy as np
 import pytest
+import torch
 from mmengine.dataset import DefaultSampler
 from torch.utils.data import DataLoader, Dataset
 
-from bm_plugins.datasets.draw import DrawBatchSampler, DrawIndex
+from bm_plugins.datasets.draw import (
+    DrawBatchSampler,
+    DrawIndex,
+    seed_generators,
+)
 
 
 class Draws(Dataset):
@@ -76,3 +82,12 @@ def test_two_ranks_share_the_epoch(run_ranks, tmp_path):
         for index, draw in batch
     }
     assert together == alone
+
+
+def test_torchs_draws_are_those_of_its_own_seeding():
+    seed_generators(3, 4, 5)
+    drawn = torch.rand(4), torch.randperm(9)
+    words = np.random.SeedSequence((3, 4, 5)).generate_state(4)
+    torch.manual_seed(int(words[3]))
+    assert torch.equal(drawn[0], torch.rand(4))
+    assert torch.equal(drawn[1], torch.randperm(9))
