@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,9 @@ def main() -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise InputError(f'--{name} {value}: expected 1 or more.')
+    # Upstream's, in every turn and process.
+    warnings.simplefilter('ignore', UserWarning)
+    os.environ['PYTHONWARNINGS'] = 'ignore::UserWarning'
     args.data = args.data or drawn_cells()
     if not Path(args.data).is_dir():
         raise InputError(f'--data {args.data} is no folder.')
