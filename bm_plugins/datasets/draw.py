@@ -7,7 +7,7 @@ keep their own copy of the dataset, so the draw has to travel with the index.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -46,6 +46,11 @@ def seed_generators(*key: int) -> None:
     torch.default_generator.manual_seed(int(words[3]))
     if torch.cuda.is_initialized():  # never in a worker
         torch.cuda.manual_seed_all(int(words[3]))
+
+
+def draws_globally(transforms: Iterable) -> bool:
+    """Whether a transform may use the global generators, as others' do."""
+    return any(getattr(step, 'draws_globally', True) for step in transforms)
 
 
 @DATA_SAMPLERS.register_module()

@@ -10,7 +10,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
 from ..errors import InputError, UnreadableImage
-from .draw import DrawIndex, seed_generators
+from .draw import DrawIndex, draws_globally, seed_generators
 from .layout import check_files, find_image_folder
 from .manifest import (
     is_verified,
@@ -224,11 +224,7 @@ class Matek(BaseDataset):
         """As upstream's."""
         if not self._fully_initialized:
             super().full_init()
-            # Transforms of others use the global generators.
-            self._draws_globally = any(
-                getattr(transform, 'draws_globally', True)
-                for transform in self.pipeline.transforms
-            )
+            self._draws_globally = draws_globally(self.pipeline.transforms)
             counts = torch.zeros(len(self), dtype=torch.int32)
             self.unreadable = counts.share_memory_()
 

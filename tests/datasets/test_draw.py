@@ -3,14 +3,17 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import RandomFlip
 from mmengine.dataset import DefaultSampler
 from torch.utils.data import DataLoader, Dataset
 
 from bm_plugins.datasets.draw import (
     DrawBatchSampler,
     DrawIndex,
+    draws_globally,
     seed_generators,
 )
+from bm_plugins.datasets.transforms import LoadCellImage, PackViews
 
 
 class Draws(Dataset):
@@ -91,3 +94,9 @@ def test_torchs_draws_are_those_of_its_own_seeding():
     torch.manual_seed(int(words[3]))
     assert torch.equal(drawn[0], torch.rand(4))
     assert torch.equal(drawn[1], torch.randperm(9))
+
+
+def test_transforms_of_others_may_use_the_global_generators():
+    ours = [LoadCellImage(), PackViews()]
+    assert not draws_globally(ours)
+    assert draws_globally([*ours, RandomFlip(prob=0.5)])
