@@ -25,6 +25,15 @@ def accumulated(optim_wrapper: OptimWrapper) -> int:
     return getattr(optim_wrapper, '_accumulative_counts', 1)
 
 
+def check_counts(counts: object) -> None:
+    """Raise InputError for a number of steps that is none from 1."""
+    if not isinstance(counts, int) or counts < 1:
+        raise InputError(
+            f'optim_wrapper.accumulative_counts={counts}: expected the steps '
+            'whose gradients make an update, 1 or more.'
+        )
+
+
 def is_amid(optim_wrapper: OptimWrapper) -> bool:
     """Whether gradients wait for further steps."""
     return accumulated(optim_wrapper) > 1 and not optim_wrapper.should_update()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..errors import InputError
-from .accumulation import accumulated, check_accumulation
+from .accumulation import accumulated, check_accumulation, check_counts
 from .unwrap import unwrap
 
 
@@ -67,6 +67,8 @@ class FastStepRunner(Runner):
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> OptimWrapper:
         """Build it; refuse an accumulation that would change the method."""
+        if isinstance(optim_wrapper, dict):
+            check_counts(optim_wrapper.get('accumulative_counts', 1))
         built = super().build_optim_wrapper(optim_wrapper)
         steps = accumulated(built)
         if steps > 1:

@@ -6,7 +6,13 @@ from mmpretrain.models import SelfSupDataPreprocessor
 from mmpretrain.registry import MODELS
 from torch import Tensor
 
+from ..errors import InputError
 from .to_device import labels_to_device
+
+NOT_HERE = dict(
+    num_classes='supervised and linear_*.py configs, which have no views',
+    decode="type='GPUViews'",
+)
 
 
 @MODELS.register_module()
@@ -16,9 +22,18 @@ class SyncFreeViewsPreprocessor(SelfSupDataPreprocessor):
     Upstream turns BGR into RGB by a list of indices, which are copied to the
     device, for each view anew, and each time the host waits until all steps
     before are done. Same arguments but ``non_blocking``, same result.
+
+    Raises:
+        InputError: An argument is one of another preprocessor.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        for key, what in NOT_HERE.items():
+            if key in kwargs:
+                raise InputError(
+                    f'data_preprocessor.{key} goes with {what}, not with '
+                    f"type='{type(self).__name__}'."
+                )
         super().__init__(*args, **dict(kwargs, non_blocking=True))
 
     def forward(self, data: dict, training: bool = False) -> dict:

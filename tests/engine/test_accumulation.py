@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from bm_plugins.engine.accumulation import check_counts
 from bm_plugins.errors import InputError
 from tests.engine.resumable_runs import assert_equal, classifier, states
 from tests.engine.test_train_loop import Power, PowerCut
@@ -96,3 +97,9 @@ def test_learning_rate_is_scaled_by_the_images_of_an_update(cells, tmp_path):
     assert group['initial_lr'] == pytest.approx(0.1 * 24 / 64)
     log = next(tmp_path.glob('*/*.log')).read_text()
     assert 'the gradients of 4 steps, of 24 images' in log
+
+
+@pytest.mark.parametrize('counts', [0, -1, 1.5])
+def test_counts_are_numbers_from_1(counts):
+    with pytest.raises(InputError, match=f'accumulative_counts={counts}'):
+        check_counts(counts)

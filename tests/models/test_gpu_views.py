@@ -157,3 +157,16 @@ def test_what_cannot_be_taken_over(cells, settings, kwargs, message):
 def test_unknown_word():
     with pytest.raises(InputError, match="'cuda'.*'device' or"):
         GPUViews(decode='cuda')
+
+
+@pytest.mark.parametrize(
+    'kind,key,value,message',
+    [
+        ('GPUViews', 'num_classes', 21, 'supervised'),
+        ('SyncFreeViewsPreprocessor', 'decode', 'workers', 'GPUViews'),
+    ],
+)
+def test_arguments_of_another_preprocessor(kind, key, value, message):
+    settings = {**NORM, key: value}
+    with pytest.raises(InputError, match=f'{key} goes with .*{message}'):
+        MODELS.build(dict(type=kind, **settings))
