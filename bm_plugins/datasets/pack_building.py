@@ -12,14 +12,13 @@ from functools import partial
 from hashlib import blake2b, sha256
 from pathlib import Path
 
-import cv2
-import mmcv
 import numpy as np
 from mmengine.logging import print_log
 from rich.progress import track
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
+from .decode import decode_image
 from .packed_images import (
     HEADER_BYTES,
     INDEX,
@@ -219,8 +218,8 @@ def _read(path: str, folder: str | Path, kind: str) -> np.ndarray | None:
         content = Path(folder, path).read_bytes()
         if kind == 'jpeg':
             return np.frombuffer(content, np.uint8)
-        return mmcv.imfrombytes(content, backend='cv2')
-    except (OSError, cv2.error):
+        return decode_image(content)
+    except (OSError, ValueError):
         return None
 
 

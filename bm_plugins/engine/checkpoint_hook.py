@@ -9,6 +9,8 @@ from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
 from ..atomic_write import atomic_write
+from ..errors import InputError
+from .accumulation import accumulated
 
 INTERRUPTED = 'interrupted.pth'
 
@@ -47,8 +49,23 @@ class SafeCheckpointHook(CheckpointHook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Remove what a kill left half written."""
+        """Remove what a kill left half written.
+
+        Raises:
+            InputError: A checkpoint would come amid an accumulation, whose
+                gradients it does not hold.
+        """
         super().before_train(runner)
+        steps = accumulated(runner.optim_wrapper)
+        length = len(runner.train_dataloader)
+        if not self.by_epoch and (self.interval % steps or length % steps):
+            raise InputError(
+                f'default_hooks.checkpoint.interval={self.interval} and the '
+                f'{length} batches of an epoch must be multiples of '
+                f'optim_wrapper.accumulative_counts={steps}, or a resumed run '
+                'would lack gradients. Choose such numbers, or save by epoch '
+                '(default_hooks.checkpoint.by_epoch=True).'
+            )
         if is_main_process():
             for partial in Path(self.out_dir).glob('*.pth.partial'):
                 partial.unlink()

@@ -8,6 +8,7 @@ import cv2
 import mmcv
 import mmpretrain
 import torch
+import torchvision
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -15,7 +16,7 @@ from torch.utils.data import Dataset
 FORMAT = 1
 CLASSIFIER = 'head.fc.'
 MODE = 'training'  # evaluation, whatever it is before
-LIBRARIES = (torch, cv2, mmcv, mmpretrain)
+LIBRARIES = (torch, torchvision, cv2, mmcv, mmpretrain)
 
 
 def feature_key(

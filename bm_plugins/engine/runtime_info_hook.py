@@ -23,10 +23,9 @@ class SyncFreeRuntimeInfoHook(RuntimeInfoHook):
         """Find out how often the log is written."""
         super().before_train(runner)
         self._unread: list[tuple[str, Tensor]] = []
-        self._interval = min(
-            (h.interval for h in runner.hooks if isinstance(h, LoggerHook)),
-            default=50,
-        )
+        self._intervals = {
+            h.interval for h in runner.hooks if isinstance(h, LoggerHook)
+        }
 
     def after_train_iter(
         self,
@@ -42,9 +41,9 @@ class SyncFreeRuntimeInfoHook(RuntimeInfoHook):
                 self._unread.append((key, value.detach().reshape(())))
             else:
                 runner.message_hub.update_scalar(f'train/{key}', value)
-        if self.every_n_inner_iters(
-            batch_idx, self._interval
-        ) or self.end_of_epoch(runner.train_dataloader, batch_idx):
+        if self.end_of_epoch(runner.train_dataloader, batch_idx) or any(
+            self.every_n_inner_iters(batch_idx, n) for n in self._intervals
+        ):
             self._read(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

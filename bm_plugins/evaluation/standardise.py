@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from .principal_axes import rows_at_a_time
 
 
@@ -15,6 +16,9 @@ def standardise_(features: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         tuple[Tensor, Tensor]: Mean and standard deviation (D,), float64, of
         N - 1 degrees of freedom; 1 where a feature is constant, or N is 1.
+
+    Raises:
+        InputError: A feature is not finite.
     """
     step = rows_at_a_time(features)
     parts = features.split(step)
@@ -23,6 +27,11 @@ def standardise_(features: Tensor) -> tuple[Tensor, Tensor]:
     for part in parts:
         total += part.sum(0, dtype=torch.float64)
     mean = total / count
+    if not mean.isfinite().all():
+        raise InputError(
+            'the features are not finite: the checkpoint has diverged, or '
+            'they overflow float16. Give another, or leave --amp out.'
+        )
     square = torch.zeros_like(total)
     for part in parts:
         square += (part - mean).square().sum(0)

@@ -1,7 +1,5 @@
 """Views of a batch, each image with its own draw."""
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, pad
@@ -66,9 +64,25 @@ def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
         Tensor: (B, C, S, S), float32. Bilinear; where a crop shrinks, the
         mean of that over each pixel's area.
     """
+    most = boxes[:, 2:4].amax(1)
+    shrinks = most > AREA_FROM * size
+    fine = torch.where(shrinks, (most / size).ceil(), 1.0).long()
+    if len(fine.unique()) == 1:
+        return _crop(images, boxes, size, int(fine[0]))
+    views = images.new_empty(
+        (*images.shape[:2], size, size), dtype=torch.float32
+    )
+    for factor in fine.unique().tolist():  # a view is its own image's alone
+        rows = (fine == factor).nonzero().flatten()
+        at = to_device(rows, images.device)
+        some = _crop(images.index_select(0, at), boxes[rows], size, factor)
+        views = views.index_copy(0, at, some)
+    return views
+
+
+def _crop(images: Tensor, boxes: Tensor, size: int, fine: int) -> Tensor:
+    """Interpolate ``fine`` times as finely along each axis, and average."""
     top, left, height, width, horizontal, vertical = boxes.unbind(1)
-    most = float(boxes[:, 2:4].max())
-    fine = math.ceil(most / size) if most > AREA_FROM * size else 1
     # Pixel centres lie at halves; beyond a crop's border it goes on.
     at = (torch.arange(fine * size) + 0.5) / (fine * size)
 

@@ -1,8 +1,11 @@
 """Views made on the device, in batches."""
 
+import logging
+from functools import lru_cache
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import MODELS
 from torch import Tensor
@@ -42,6 +45,7 @@ class GPUViews(SyncFreeViewsPreprocessor):
                 "'workers'."
             )
         self.decode = decode
+        self._said = False
 
     def take_over(self, dataset: BaseDataset) -> None:
         """Leave to this what the data set's pipeline would do.
@@ -138,8 +142,19 @@ class GPUViews(SyncFreeViewsPreprocessor):
         self, files: list[Tensor], places: list[int], samples: list
     ) -> list[Tensor]:
         try:
-            return decode_jpeg(files, ImageReadMode.RGB, device=self.device)
-        except RuntimeError:  # it does not say which
+            return _decode_files(files, self.device)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # it does not say which
+            if not self._said:
+                self._said = True
+                print_log(
+                    f'A batch is decoded on the CPU instead ({error}). If '
+                    'this is not about single files, set '
+                    "data_preprocessor.decode='workers'.",
+                    logger='current',
+                    level=logging.WARNING,
+                )
             images = []
             for file, place in zip(files, places, strict=True):
                 try:
@@ -153,3 +168,24 @@ class GPUViews(SyncFreeViewsPreprocessor):
                 rgb = torch.from_numpy(image[..., ::-1].copy())
                 images.append(rgb.permute(2, 0, 1).to(self.device))
             return images
+
+
+@lru_cache
+def _decode_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)
+
+
+def _decode_files(files: list[Tensor], device: torch.device) -> list[Tensor]:
+    """Decode plain JPEG files to RGB (3, H, W) on the device."""
+    if device.type != 'cuda':
+        return decode_jpeg(files, ImageReadMode.RGB, device=device)
+    # nvJPEG writes on a stream of torchvision's own, which does not wait for
+    # steps in the queue: memory must not be what these still read.
+    ours = torch.cuda.current_stream(device)
+    side = _decode_stream(device)
+    with torch.cuda.stream(side):
+        images = decode_jpeg(files, ImageReadMode.RGB, device=device)
+    ours.wait_stream(side)
+    for image in images:
+        image.record_stream(ours)
+    return images

@@ -59,7 +59,8 @@ class SyncFreeViewsPreprocessor(SelfSupDataPreprocessor):
     def _normalise(self, images: Tensor, is_rgb: bool = False) -> Tensor:
         if self._channel_conversion != is_rgb:
             images = images.flip(1)
-        images = images.float()
+        # Collated channels last; the model's own order is an option's.
+        images = images.contiguous().float()
         if self._enable_normalize:
             images = (images - self.mean) / self.std
         return images

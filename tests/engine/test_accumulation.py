@@ -103,3 +103,15 @@ def test_learning_rate_is_scaled_by_the_images_of_an_update(cells, tmp_path):
 def test_counts_are_numbers_from_1(counts):
     with pytest.raises(InputError, match=f'accumulative_counts={counts}'):
         check_counts(counts)
+
+
+def test_no_checkpoint_amid_an_accumulation(cells, tmp_path):
+    options = {
+        'optim_wrapper.accumulative_counts': 2,
+        'default_hooks.checkpoint': dict(
+            type='SafeCheckpointHook', by_epoch=False, interval=3
+        ),
+    }
+    runner = tiny_run(NAME, cells, tmp_path, **options)
+    with pytest.raises(InputError, match='interval=3 .*counts=2'):
+        runner.train()

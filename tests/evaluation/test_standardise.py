@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
+from bm_plugins.errors import InputError
 from bm_plugins.evaluation import standardise
 from bm_plugins.evaluation.standardise import standardise_
 
@@ -32,3 +34,10 @@ def test_one_sample():
     mean, std = standardise_(features)
     assert mean.tolist() == [3, -2] and std.tolist() == [1, 1]
     assert features.tolist() == [[0, 0]]
+
+
+def test_features_that_are_not_finite():
+    features = torch.ones(4, 3)
+    features[2, 1] = torch.inf
+    with pytest.raises(InputError, match='not finite'):
+        standardise_(features)

@@ -47,6 +47,17 @@ def test_crop_reads_nothing_beyond_its_border():
     assert (out == 200).all()
 
 
+def test_a_view_is_its_own_image_s_whatever_shares_its_batch():
+    images = torch.randint(0, 256, (3, 3, 200, 200), dtype=torch.uint8)
+    boxes = torch.tensor(
+        [[5.0, 9, 40, 30, 1, 0], [0, 0, 200, 180, 0, 1], [7, 7, 90, 90, 0, 0]]
+    )
+    together = crop(images, boxes, 32)
+    for i in range(3):
+        alone = crop(images[i : i + 1], boxes[i : i + 1], 32)
+        torch.testing.assert_close(together[i : i + 1], alone)
+
+
 def test_whole_image_of_the_same_size_is_itself():
     image = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
     boxes = torch.tensor(

@@ -158,7 +158,7 @@ def draw_crop(
     Szegedy et al. 2015, "Going deeper with convolutions", section 6: the area
     is uniform, width / height uniform in the logarithm from 3/4 to 4/3. What
     does not fit is drawn again, 10 times at most; then it is the largest
-    centred square.
+    centred crop of such an aspect ratio.
 
     Args:
         u (Sequence[float]): Uniform numbers (22,) in [0, 1).
@@ -179,8 +179,9 @@ def draw_crop(
         if 0 < w <= width and 0 < h <= height:
             break
     else:
-        side = min(height, width)
-        return (height - side) // 2, (width - side) // 2, side, side
+        w = min(width, round(height * RATIO[1]))
+        h = min(height, round(width / RATIO[0]))
+        return (height - h) // 2, (width - w) // 2, h, w
     top = int(u[2 * CROP_TRIES] * (height - h + 1))
     left = int(u[2 * CROP_TRIES + 1] * (width - w + 1))
     return top, left, h, w

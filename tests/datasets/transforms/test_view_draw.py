@@ -120,6 +120,11 @@ def test_a_view_depends_on_its_key_and_place_alone():
         assert other[0] != both[0] and other[1] != both[1]
 
 
-def test_what_never_fits_is_the_largest_centred_square():
-    (draw,) = draws((1.0, 1.0), (100, 300), 1)
-    assert draw[:4] == (0, 100, 100, 100)
+@pytest.mark.parametrize(
+    'image', [(100, 300), (300, 100), (100, 120), (90, 90)]
+)
+def test_what_never_fits_is_cropped_as_mmpretrain_does(image):
+    (draw,) = draws((1.1, 1.2), image, 1)
+    stock = RandomResizedCrop(224, crop_ratio_range=(1.1, 1.2))
+    expected = stock.rand_crop_params(np.empty((*image, 3), np.uint8))
+    assert draw[:4] == expected
