@@ -31,8 +31,13 @@ class FastStepRunner(Runner):
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         """Build it, in the wanted order of memory."""
+        wanted = self.cfg.get('channels_last', False)
+        if not isinstance(wanted, bool):
+            raise InputError(
+                f'channels_last={wanted}: expected True or False.'
+            )
         model = super().build_model(model)
-        if self.cfg.get('channels_last', False):
+        if wanted:
             model = model.to(memory_format=torch.channels_last)
             _backbone_of(model).register_forward_pre_hook(_channels_last)
         return model
