@@ -14,7 +14,7 @@ install: .venv/installed
 	$(PYTHON) -c "import sys; sys.version_info >= (3, 10) or sys.exit('error: Python 3.10 or newer is needed, e.g. make install PYTHON=python3.11')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/tests.txt
+	$(BIN)/python -m pip install -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 

@@ -1,0 +1,1 @@
+"""Trained models as one file, and what they say of a folder of cells."""

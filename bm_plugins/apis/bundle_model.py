@@ -1,0 +1,147 @@
+"""The network of a bundle."""
+
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS as ROOT_MODELS
+from mmpretrain.registry import MODELS
+from torch import Tensor, nn
+
+from ..engine.features import backbone_features
+from ..errors import InputError
+from .bundle import Bundle
+
+# Where a bundle's backbone may come from.
+_BACKBONES = ('mmpretrain.models.backbones.', 'bm_plugins.models.')
+# Arguments by which a backbone would read a file or the network.
+_LOADERS = ('init_cfg', 'pretrained', 'checkpoint_path', 'checkpoint')
+
+
+class BundleModel(nn.Module):
+    """Normalisation, backbone and linear classifier.
+
+    The paper's equation 2 on the features of a frozen backbone, or a
+    supervised network; both have this form.
+
+    Args:
+        backbone (nn.Module): From images to feature maps or features.
+        mean (tuple[float, ...]): Of red, green and blue, of 0 to 255.
+        std (tuple[float, ...]): As ``mean``.
+        dim (int): Length D of the features.
+        num_classes (int): Number C of classes.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        dim: int,
+        num_classes: int,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.fc = nn.Linear(dim, num_classes)
+        for name, value in (('mean', mean), ('std', std)):
+            value = torch.tensor(value, dtype=torch.float32).view(1, 3, 1, 1)
+            self.register_buffer(name, value, persistent=False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and logits of images.
+
+        Args:
+            images (Tensor): (B, 3, H, W), RGB of 0 to 255, uint8 or float.
+
+        Returns:
+            tuple[Tensor, Tensor]: Features (B, D), logits (B, C), before any
+            temperature.
+        """
+        inputs = (images.to(self.mean.dtype) - self.mean) / self.std
+        features = backbone_features(self.backbone, inputs)
+        return features, self.fc(features)
+
+
+def build_model(bundle: Bundle) -> BundleModel:
+    """The network of a bundle with its weights, in evaluation mode.
+
+    Args:
+        bundle (Bundle): The bundle.
+
+    Returns:
+        BundleModel: On the CPU.
+
+    Raises:
+        InputError: Its backbone is no registered one, would load something
+            else, or does not fit the weights.
+    """
+    check_backbone(bundle.backbone)
+    number, dim = bundle.weights.get('fc.weight', torch.empty(0, 0)).shape
+    if number != len(bundle.classes):
+        raise InputError(
+            f'the bundle has {len(bundle.classes)} classes and a classifier '
+            f'of {number}. Publish it anew.'
+        )
+    try:
+        backbone = MODELS.build(dict(bundle.backbone))
+        model = BundleModel(backbone, bundle.mean, bundle.std, dim, number)
+        model.load_state_dict(bundle.weights)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a wrong argument leads to
+        reason = str(error).splitlines()[0] if str(error) else error
+        raise InputError(
+            f"the bundle's backbone {bundle.backbone.get('type')} does not "
+            f'fit its weights ({type(error).__name__}: {reason}). Publish it '
+            'anew.'
+        ) from error
+    return model.eval()
+
+
+def check_backbone(config: Any) -> None:
+    """Refuse a config that is more than a backbone and its numbers.
+
+    A registry imports whatever a ``type`` names, and some arguments make a
+    backbone read a file or the network.
+
+    Args:
+        config (dict): Of the backbone, nested.
+
+    Raises:
+        InputError: A type is not registered, or an argument is not allowed.
+    """
+    if not isinstance(config, dict):
+        raise InputError('the backbone is no dict. Publish the bundle anew.')
+    _check_value(config, 'backbone')
+    kind = MODELS.module_dict.get(config.get('type'))
+    if kind is None or not f'{kind.__module__}.'.startswith(_BACKBONES):
+        raise InputError(
+            f'backbone type {config.get("type")!r}: expected a backbone of '
+            'mmpretrain or of this project.'
+        )
+
+
+def _check_value(value: Any, where: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            name = f'{where}.{key}'
+            if key in _LOADERS and item:
+                raise InputError(f'{name}: a bundle may not load {item!r}.')
+            if key == 'type' and not _is_registered(item):
+                raise InputError(f'{name}: {item!r} is not registered.')
+            _check_value(item, name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_value(item, where)
+    elif isinstance(value, str):
+        if set(value) & set('/\\:'):  # a file, a URL or a hub
+            raise InputError(
+                f'{where}: {value!r} is a path or an address, which a bundle '
+                'may not hold.'
+            )
+    elif value is not None and not isinstance(value, bool | int | float):
+        raise InputError(f'{where}: {type(value).__name__} is not allowed.')
+
+
+def _is_registered(name: Any) -> bool:
+    known = (MODELS.module_dict, ROOT_MODELS.module_dict)
+    return isinstance(name, str) and any(name in names for names in known)
