@@ -1,0 +1,199 @@
+"""What a differential says in words."""
+
+from collections.abc import Mapping, Sequence
+
+from ..datasets.matek_classes import CLASSES
+from ..evaluation.adjusted_counts import MIN_SUPPORT
+from .differential_scheme import Scheme
+
+# Lee et al. 2008, section on the nucleated differential cell count.
+PRECISE, PLAIN, SMEARS = 500, 300, 2
+DOUBTFUL_SHARE = 0.1
+# Smears up to which each has its number in the notes.
+_LISTED = 10
+
+
+def warnings_of(
+    total: int,
+    doubtful: int,
+    scheme: Scheme,
+    smears: Mapping[str, int] | None,
+) -> tuple[str, ...]:
+    """What should be looked at before the figures are used.
+
+    Args:
+        total (int): Counted cells.
+        doubtful (int): Doubtful ones of them.
+        scheme (Scheme): The counting scheme.
+        smears (Mapping[str, int] or None): Smear -> its counted cells.
+
+    Returns:
+        tuple[str, ...]: Sentences; none if all is well.
+    """
+    found = []
+    if not total:
+        found.append('There is no counted cell, so there are no percentages.')
+    elif total < PRECISE:
+        found.append(
+            f'Only {total} nucleated cells were counted. ICSH (Lee et al. '
+            f'2008) asks for at least {PRECISE} where a precise percentage '
+            f'matters for the diagnosis, and for at least {PLAIN} otherwise.'
+        )
+    for smear, cells in (smears or {}).items():
+        if not cells and len(smears) > 1:
+            found.append(f'Smear {smear} has no counted cell.')
+    if doubtful > DOUBTFUL_SHARE * total:
+        found.append(
+            f'{doubtful} of {total} counted cells '
+            f'({100 * doubtful / total:.1f} %) are doubtful: the model '
+            'hesitates between classes, or they look like none of the cells '
+            'that it knows. Look at them before using the percentages. '
+            'A weak model has this effect; so has another stain or scanner '
+            'than in training.'
+        )
+    if scheme.unknown:
+        found.append(
+            f'The counting scheme does not name {", ".join(scheme.unknown)}: '
+            'their cells are counted, on neither side of the M:E ratio. Give '
+            'a scheme file that names them.'
+        )
+    return tuple(found)
+
+
+def general_notes(
+    classes: Sequence[str], smears: Mapping[str, int] | None
+) -> list[str]:
+    """What holds for every differential of these classes.
+
+    Args:
+        classes (Sequence[str]): Codes of the model's classes.
+        smears (Mapping[str, int] or None): Smear -> its counted cells.
+
+    Returns:
+        list[str]: Sentences.
+    """
+    absent = (
+        ' It has no class for megakaryocytes or mast cells.'
+        if {*classes} <= {*CLASSES}
+        else ''
+    )
+    return [
+        'Research use only, not for diagnosis.',
+        'The 95 % intervals (Wilson) tell how far chance alone, in which '
+        'cells were counted, may move a percentage or the M:E ratio. They '
+        "leave out the classifier's own errors.",
+        'The model puts every cell into one of its classes.'
+        f'{absent} Cells of a kind that it does not know are counted under '
+        'another class, unless a person corrects them.',
+        _smear_note(smears),
+    ]
+
+
+def _smear_note(smears: Mapping[str, int] | None) -> str:
+    used = {name: cells for name, cells in (smears or {}).items() if cells}
+    if len(used) > _LISTED:
+        return f'The counted cells come from {len(used)} smears.'
+    if len(used) >= SMEARS:
+        each = ', '.join(f'{name}: {cells}' for name, cells in used.items())
+        return (
+            'Counted cells by subfolder, each taken as a smear of one '
+            f'patient: {each}.'
+        )
+    known = (
+        'All counted cells come from one smear.'
+        if used
+        else 'From how many smears the cells come is not known.'
+    )
+    return (
+        f'{known} ICSH asks for at least {SMEARS} where a precise percentage '
+        'matters for the diagnosis.'
+    )
+
+
+def left_out_note(left_out: Mapping[str, int]) -> list[str]:
+    """Which cells are not part of the 100 %.
+
+    Args:
+        left_out (Mapping[str, int]): Class that is not counted -> its cells.
+
+    Returns:
+        list[str]: A sentence, if there are such cells.
+    """
+    cells = {code: number for code, number in left_out.items() if number}
+    if not cells:
+        return []
+    each = ', '.join(f'{code}: {number}' for code, number in cells.items())
+    return [f'Cells left out of all percentages by the scheme: {each}.']
+
+
+def ratio_notes(
+    groups: Mapping[str, str], myeloid: int, erythroid: int
+) -> list[str]:
+    """What the M:E ratio is of, and why it or an end of it is missing.
+
+    Args:
+        groups (Mapping[str, str]): Counted class -> its group.
+        myeloid (int): Myeloid cells.
+        erythroid (int): Erythroid cells.
+
+    Returns:
+        list[str]: Sentences.
+    """
+    sides = [
+        ' '.join(code for code, group in groups.items() if group == side)
+        for side in ('myeloid', 'erythroid')
+    ]
+    notes = [
+        f'The M:E ratio is that of the classes {sides[0] or "(none)"} to '
+        f'{sides[1] or "(none)"}: {myeloid} to {erythroid} cells.'
+    ]
+    if 'BLA' in groups and groups['BLA'] == 'myeloid':
+        notes.append(
+            'Blasts (BLA) are taken as myeloid in it. The model does not tell '
+            'myeloblasts from lymphoblasts; where they are lymphoid, put them '
+            'into the group "other" of the scheme.'
+        )
+    if not erythroid:
+        notes.append(
+            'There is no M:E ratio, as no erythroid cell was counted. '
+            + (
+                'Of its interval only the lower end is known.'
+                if myeloid
+                else 'No myeloid cell was counted either.'
+            )
+        )
+    elif not myeloid:
+        notes.append('The M:E ratio is 0, as no myeloid cell was counted.')
+    return notes
+
+
+def adjusted_notes(not_adjusted: Sequence[str] | None) -> list[str]:
+    """What the adjusted estimate assumes.
+
+    Args:
+        not_adjusted (Sequence[str] or None): Counted classes without an
+            adjusted figure. None: there is no estimate.
+
+    Returns:
+        list[str]: Sentences.
+    """
+    if not_adjusted is None:
+        return [
+            'There is no adjusted estimate: it needs the errors of the model '
+            'on validation images, and classes that no person has corrected.'
+        ]
+    notes = [
+        'The adjusted percentages are those under which these counts are '
+        'likeliest if the model confuses the classes here as it did on its '
+        'validation images. Another stain, scanner or disease may break that. '
+        'Their 95 % intervals include chance in the cells counted and in the '
+        'validation images.'
+    ]
+    if not_adjusted:
+        notes.append(
+            f'Not adjusted: {", ".join(not_adjusted)}. The model was tried on '
+            f'fewer than {MIN_SUPPORT} validation images of each, or '
+            'recognised none. For the other classes it is assumed to always '
+            'recognise them.'
+        )
+    return notes

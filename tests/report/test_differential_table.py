@@ -1,0 +1,90 @@
+import csv
+
+import numpy as np
+import pytest
+
+from bm_plugins.errors import InputError
+from bm_plugins.report.differential import differential
+from bm_plugins.report.differential_scheme import read_scheme
+from bm_plugins.report.differential_table import write_differential
+
+CODES = ('BLA', 'NGS', 'EBO', 'ART')
+NAMES = ('Blasts', 'Segmented, "ripe"', 'Erythroblasts', '=1+1 Ärtefakte')
+
+
+def found(counts=(25, 325, 150, 40), doubtful=(5, 70, 10, 30), **kwargs):
+    scheme = read_scheme(None, CODES)
+    return differential(counts, doubtful, scheme, CODES, NAMES, **kwargs)
+
+
+def test_as_text(tmp_path):
+    write_differential(found(), tmp_path / 'differential.csv')
+    # The intervals are scipy's, binomtest(k, 500).proportion_ci.
+    lines = (tmp_path / 'differential.csv').read_text('utf-8').splitlines()
+    assert lines[:8] == [
+        'kind,code,name,group,counted,count,doubtful,percent,low,high,'
+        'percent_sure,adjusted,adjusted_low,adjusted_high,ratio,ratio_low,'
+        'ratio_high,text',
+        'class,BLA,Blasts,myeloid,yes,25,5,5.0000,3.4094,7.2768,4.8193,,,,,,,',
+        'class,NGS,"Segmented, ""ripe""",myeloid,yes,325,70,65.0000,60.7193,'
+        '69.0520,61.4458,,,,,,,',
+        'class,EBO,Erythroblasts,erythroid,yes,150,10,30.0000,26.1482,'
+        '34.1568,33.7349,,,,,,,',
+        'class,ART,=1+1 Ärtefakte,other,no,40,30,,,,,,,,,,,',
+        'total,TOTAL,Counted cells,,yes,500,85,100.0000,,,,,,,,,,',
+        'total,LEFT_OUT,Cells left out of the percentages,,no,40,,,,,,,,,,,,',
+        'ratio,M:E,Myeloid to erythroid ratio,,,,,,,,,,,,2.3333,1.9277,'
+        '2.8244,',
+    ]
+
+
+def read(file):
+    with open(file, newline='', encoding='utf-8') as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_read_back(tmp_path):
+    file = tmp_path / 'differential.csv'
+    given = found(confusion=np.diag([50] * 4))
+    write_differential(given, file)
+    rows = read(file)
+    classes = {row['code']: row for row in rows if row['kind'] == 'class'}
+    assert [*classes] == list(CODES)
+    for row in given.rows:
+        line = classes[row.code]
+        assert line['name'] == row.full_name
+        assert int(line['count']) == row.count
+        for name in ('percent', 'low', 'high', 'adjusted', 'adjusted_high'):
+            value = getattr(row, name)
+            written = float(line[name]) if line[name] else None
+            assert written == pytest.approx(value, abs=5e-5)
+    counted = [x for x in classes.values() if x['counted'] == 'yes']
+    (total,) = (row for row in rows if row['code'] == 'TOTAL')
+    assert int(total['count']) == sum(int(x['count']) for x in counted)
+    assert sum(float(x['percent']) for x in counted) == pytest.approx(100)
+    texts = {
+        kind: tuple(row['text'] for row in rows if row['kind'] == kind)
+        for kind in ('warning', 'note')
+    }
+    assert texts == {'warning': given.warnings, 'note': given.notes}
+    assert len(given.warnings) == 1  # 85 of 500 are doubtful
+
+
+@pytest.mark.parametrize(
+    'counts, ratio',
+    [((0, 9, 0, 0), ['', '2.3429', '']), ((0, 0, 0, 3), ['', '', ''])],
+)
+def test_no_infinity_and_no_nan(tmp_path, counts, ratio):
+    file = tmp_path / 'differential.csv'
+    write_differential(found(counts, (0, 0, 0, 0)), file)
+    rows = read(file)
+    (line,) = (row for row in rows if row['code'] == 'M:E')
+    assert [line['ratio'], line['ratio_low'], line['ratio_high']] == ratio
+    numbers = {row[x] for row in rows for x in [*row][5:17]}
+    assert not numbers & {'inf', 'nan', 'None', '-inf'}
+    assert any('There is no M:E ratio' in row['text'] for row in rows)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match='cannot write'):
+        write_differential(found(), tmp_path / 'none' / 'differential.csv')
