@@ -10,6 +10,7 @@ from mmengine.dist import master_only
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, CheckpointLoader
+from mmengine.visualization import Visualizer
 from mmpretrain.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
@@ -35,6 +36,7 @@ from .epoch_checks import check_epoch
 from .fast_step import FastStepRunner
 from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
+from .trackers import with_trackers
 from .unwrap import unwrap
 from .worker_signals import let_workers_outlive_sigterm
 
@@ -90,6 +92,11 @@ class MarrowRunner(FastStepRunner):
         logger = super().build_logger(*args, **kwargs)
         quiet_screen(logger)
         return logger
+
+    def build_visualizer(self, visualizer: Any = None) -> Visualizer:
+        """Build it, with the config's ``tracker``."""
+        tracker = self.cfg.get('tracker')
+        return super().build_visualizer(with_trackers(visualizer, tracker))
 
     @staticmethod
     def build_dataloader(
@@ -187,6 +194,7 @@ class MarrowRunner(FastStepRunner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Resume; the samplers take the seed of the checkpoint."""
         super().resume(filename, *args, **kwargs)
+        self.resumed_from = filename
         sampler = self.train_dataloader.batch_sampler.sampler
         if hasattr(sampler, 'seed'):
             sampler.seed = self.seed

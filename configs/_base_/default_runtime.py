@@ -18,6 +18,10 @@ default_hooks = dict(
     preemption=dict(type='PreemptionHook'),
     # names what on_unreadable='skip' of a data set skipped
     unreadable=dict(type='UnreadableHook'),
+    # run_train.json, run_test.json: what a result was made of
+    manifest=dict(type='RunManifestHook'),
+    # scores class by class, and those of tests, to a tracker
+    class_figures=dict(type='ClassFiguresHook'),
     # tells the sampler the epoch
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # --show-dir of tools/test.py

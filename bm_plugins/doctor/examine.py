@@ -1,0 +1,44 @@
+"""All checks, one after the other, whatever fails."""
+
+from importlib import import_module
+
+from .finding import PROBLEM, Finding
+
+# Modules beside this one; each has check(data_root) -> list[Finding].
+# Imported one at a time: what they need may be what is broken.
+CHECKS = ('versions', 'plugins', 'processes', 'devices', 'room', 'collection')
+
+
+def examine(data_root: str | None = None) -> int:
+    """Print a line for each finding.
+
+    Args:
+        data_root (str, optional): Folder of the collection. Defaults to
+            None: that of BM_DATA_ROOT, else the configs' own.
+
+    Returns:
+        int: 0, or 1 where there is a problem.
+    """
+    problems = 0
+    for name in CHECKS:
+        for finding in _findings(name, data_root):
+            print(finding, flush=True)
+            problems += finding.level == PROBLEM
+    if problems:
+        print(f'\n{problems} problem(s): mend the first, then run this again.')
+    else:
+        print('\nNo problem found.')
+    return int(problems > 0)
+
+
+def _findings(name: str, data_root: str | None) -> list[Finding]:
+    try:
+        module = import_module(f'.{name}', __package__)
+        return module.check(data_root)
+    except Exception as error:  # a broken installation fails anywhere
+        said = str(error).strip().splitlines() or ['']
+        text = (
+            f'cannot be looked at: {type(error).__name__}: {said[0]}. Mend '
+            'what stands above, or install again: make install.'
+        )
+        return [Finding(PROBLEM, name, text)]

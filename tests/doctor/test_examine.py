@@ -1,0 +1,50 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bm_plugins.doctor.examine import CHECKS, examine
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def doctor(*args, **env):
+    """Status, standard output and error of the command in a new process."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'bm_plugins', 'doctor', *map(str, args)],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_machine_that_is_ready(cells):
+    status, out, error = doctor('--data', cells)
+    assert status == 0, out + error
+    levels = [line.split()[0] for line in out.splitlines() if line]
+    assert levels[-1] == 'No' and 'problem' not in levels
+    assert f'ok      data           {cells}/split.csv: 62 images' in out
+    assert 'two processes reach each other' in out
+    assert error == ''
+
+
+def test_a_broken_torch(tmp_path, cells):
+    (tmp_path / 'torch.py').write_text(
+        "raise ImportError('libcudart.so.12: cannot open shared object')\n"
+    )
+    status, out, error = doctor('--data', cells, PYTHONPATH=str(tmp_path))
+    assert status == 1 and 'Traceback' not in out + error
+    lines = [line for line in out.splitlines() if 'libcudart.so.12' in line]
+    assert len(lines) == len(CHECKS) - 2  # all but versions and room
+    assert all(line.startswith('problem') for line in lines)
+    assert 'install again' in lines[0] and 'mend the first' in out
+
+
+def test_each_problem_counts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('bm_plugins.doctor.examine.CHECKS', ('collection',))
+    assert examine(str(tmp_path / 'none')) == 1
+    out = capsys.readouterr().out
+    assert out.startswith('problem data') and '1 problem(s)' in out
