@@ -7,7 +7,9 @@ tools/plot.py run RUN --out DIR
 tools/plot.py curves RUN... --out DIR
     training curves; each RUN is the --work-dir of tools/train.py
 tools/plot.py tsne configs/linear_bm.py CHECKPOINT --out DIR
-    t-SNE of the frozen features, and its coordinates as CSV
+tools/plot.py tsne features.h5 --out DIR
+    t-SNE of the frozen features, and its coordinates as CSV; features.h5 is
+    a file of tools/extract_features.py
 tools/plot.py prototypes configs/swav_bm.py CHECKPOINT --out DIR
     the cells nearest to SwAV's prototypes, and their list as CSV
 """
@@ -18,7 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import torch  # noqa: E402
+
 from bm_plugins import cli  # noqa: E402
+from bm_plugins.apis.feature_file import read_features  # noqa: E402
+from bm_plugins.engine.features import some_rows  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
 from bm_plugins.experiment import read_config  # noqa: E402
 from bm_plugins.output_folder import make_folder  # noqa: E402
@@ -27,13 +33,20 @@ from bm_plugins.report.pictures.curves import (  # noqa: E402
     curves_picture,
     read_curves,
 )
+from bm_plugins.report.pictures.frozen_features import (  # noqa: E402
+    Features,
+)
 from bm_plugins.report.pictures.prototypes import (  # noqa: E402
     write_prototypes,
 )
 from bm_plugins.report.pictures.run_pictures import (  # noqa: E402
     run_pictures,
 )
-from bm_plugins.report.pictures.tsne import write_tsne  # noqa: E402
+from bm_plugins.report.pictures.tsne import (  # noqa: E402
+    chosen,
+    draw_tsne,
+    write_tsne,
+)
 from bm_plugins.report.run_folder import read_run  # noqa: E402
 
 
@@ -48,7 +61,10 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """The arguments, with the function that draws."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog='example: tools/plot.py run work_dirs/linear_bm '
+        '--out work_dirs/pictures',
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     what = parser.add_subparsers(required=True, metavar='WHAT')
 
@@ -70,7 +86,7 @@ def parse() -> argparse.Namespace:
     )
     curves = add('curves', draw_curves, 'training curves')
     curves.add_argument('runs', nargs='+', metavar='RUN')
-    embedding = add('tsne', draw_tsne, 't-SNE of frozen features')
+    embedding = add('tsne', draw_embedding, 't-SNE of frozen features')
     embedding.add_argument('--perplexity', type=float, default=30)
     embedding.add_argument(
         '--per-class', type=int, default=100, help='images at most'
@@ -84,11 +100,14 @@ def parse() -> argparse.Namespace:
     )
     gallery.set_defaults(split=['train'])
     for command in (embedding, gallery):
-        command.add_argument('config')
+        in_file = command is embedding
+        command.add_argument(
+            'config', help='config' + (', or .h5 file' if in_file else '')
+        )
         command.add_argument(
             'checkpoint',
-            help='.pth file'
-            + ('; none: untrained' if command is embedding else ''),
+            nargs='?' if in_file else None,
+            help='.pth file' + ('; none: untrained' if in_file else ''),
         )
         command.add_argument(
             '--split',
@@ -129,9 +148,16 @@ def draw_curves(args: argparse.Namespace) -> list[Path]:
     return [file]
 
 
-def draw_tsne(args: argparse.Namespace) -> list[Path]:
+def draw_embedding(args: argparse.Namespace) -> list[Path]:
     """t-SNE."""
     _at_least_one(args, 'per_class')
+    if args.config.endswith('.h5'):
+        return draw_tsne_of_file(args)
+    if args.checkpoint is None:
+        raise InputError(
+            f'{args.config} needs a checkpoint, or none for untrained '
+            'features; a file of features ends in .h5.'
+        )
     return write_tsne(
         read_config(Path(args.config), args.cfg_options),
         None if args.checkpoint == 'none' else args.checkpoint,
@@ -141,6 +167,29 @@ def draw_tsne(args: argparse.Namespace) -> list[Path]:
         args.seed,
         args.perplexity,
     )
+
+
+def draw_tsne_of_file(args: argparse.Namespace) -> list[Path]:
+    """t-SNE of features in a file."""
+    if args.checkpoint or args.cfg_options:
+        raise InputError(
+            f'{args.config} holds features: leave out the checkpoint and '
+            '--cfg-options.'
+        )
+    read = read_features(args.config)
+    rows = read.rows(args.split)
+    rows = rows[some_rows(read.labels[rows], args.per_class, args.seed)]
+    paths = [read.paths[row] for row in rows]
+    found = Features(
+        torch.from_numpy(read.features[rows]).double(),
+        torch.from_numpy(read.labels[rows]),
+        paths,
+        paths,
+        read.classes,
+        read.full_names,
+    )
+    said = chosen(args.per_class, args.split, Path(args.config).name)
+    return draw_tsne(found, args.out, said, args.seed, args.perplexity)
 
 
 def draw_prototypes(args: argparse.Namespace) -> list[Path]:

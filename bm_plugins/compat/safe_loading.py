@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
+from safetensors.torch import load_file
 
 from ..errors import InputError
 
@@ -76,8 +77,10 @@ def load(filename: str, map_location: Any = None) -> dict:
     """Load a local checkpoint; nothing in it is executed.
 
     Args:
-        filename (str): Path of a file written by ``torch.save``.
-        map_location (str or callable, optional): As for ``torch.load``.
+        filename (str): Path of a file written by ``torch.save``, or of a
+            ``.safetensors`` file.
+        map_location (str or callable, optional): As for ``torch.load``; the
+            weights of a ``.safetensors`` file stay on the CPU.
 
     Returns:
         dict: The checkpoint, without the config texts that mmengine would
@@ -88,6 +91,8 @@ def load(filename: str, map_location: Any = None) -> dict:
             beyond tensors, numbers, text, containers and log history.
     """
     try:
+        if str(filename).endswith('.safetensors'):
+            return load_file(filename)
         checkpoint = torch.load(
             filename, map_location=map_location, weights_only=True
         )
@@ -110,6 +115,24 @@ def load(filename: str, map_location: Any = None) -> dict:
         )
     drop_config(checkpoint)
     return checkpoint
+
+
+def config_text(filename: str) -> str:
+    """Text of the config that a checkpoint was trained with, as data.
+
+    Args:
+        filename (str): Path of a file that :func:`load` takes.
+
+    Returns:
+        str: Its ``meta['cfg']``, Python from who knows where, which is never
+        to be executed; empty if there is none.
+    """
+    if str(filename).endswith('.safetensors'):
+        return ''
+    checkpoint = torch.load(filename, map_location='meta', weights_only=True)
+    meta = checkpoint.get('meta')
+    text = meta.get('cfg') if isinstance(meta, dict) else None
+    return text if isinstance(text, str) else ''
 
 
 def drop_config(checkpoint: dict) -> None:

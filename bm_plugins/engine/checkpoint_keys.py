@@ -16,7 +16,8 @@ def backbone_weights(
     Args:
         checkpoint (dict): As loaded; the weights are under ``state_dict`` or
             at the top. Their keys start with ``backbone.``, ``module.`` or
-            ``module.backbone.``, or are the backbone's own.
+            ``module.backbone.``, or are the backbone's own, or those that
+            its ``own_weights`` translates.
         backbone (nn.Module): The backbone to be filled.
         filename (str): The checkpoint's path, for the errors.
 
@@ -34,6 +35,8 @@ def backbone_weights(
         for key, value in weights.items()
         if key.startswith('backbone.')
     } or {k: v for k, v in weights.items() if k in expected}
+    if not found and hasattr(backbone, 'own_weights'):
+        found = backbone.own_weights(weights)
     if not found:
         raise InputError(
             f'checkpoint {filename} has no backbone: its keys are '
@@ -56,7 +59,8 @@ def backbone_weights(
         raise InputError(
             f'checkpoint {filename} does not fit the backbone '
             f'{type(backbone).__name__}: it {"; ".join(problems)}. Use the '
-            'linear_*.py config with the backbone of the pretraining config.'
+            'linear_*.py config with the backbone of the pretraining config'
+            f'{_name(backbone)}.'
         )
     return found
 
@@ -116,7 +120,10 @@ def check_num_classes(
     Raises:
         InputError: Both have a classifier, and the numbers differ.
     """
-    saved = plain_keys(checkpoint).get('head.fc.bias')
+    weights = plain_keys(checkpoint)
+    if not any(key.startswith('backbone.') for key in weights):
+        return  # a backbone alone, whose own head may be called so
+    saved = weights.get('head.fc.bias')
     wanted = model.state_dict().get('head.fc.bias')
     if saved is not None and wanted is not None and len(saved) != len(wanted):
         raise InputError(
@@ -155,6 +162,13 @@ def plain_keys(checkpoint: dict) -> dict[str, Tensor]:
     """Weights without the prefix that DDP may have left."""
     weights = checkpoint.get('state_dict', checkpoint)
     return {re.sub(r'^module\.', '', k): v for k, v in weights.items()}
+
+
+def _name(backbone: nn.Module) -> str:
+    said = getattr(backbone, 'said', None)
+    return (
+        f', or BM_TIMM of the file, not {said["model_name"]}' if said else ''
+    )
 
 
 def _some(keys, most: int = 3) -> str:

@@ -1,6 +1,6 @@
 """Features of a whole part, of all ranks, in its own order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,13 @@ def backbone_features(backbone: nn.Module, inputs: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def extract_features(
+def feature_batches(
     model: nn.Module,
     dataloader: DataLoader,
     features: Callable[[Tensor], Tensor],
     fp16: bool = False,
-    on_all_ranks: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """One pass over a labelled part.
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """One pass over a labelled part, a batch of every rank at a time.
 
     Args:
         model (nn.Module): Has the ``data_preprocessor``; put in evaluation
@@ -39,16 +38,13 @@ def extract_features(
             ``gt_label``.
         features (Callable): From a batch of images to features (B, D).
         fp16 (bool): Mixed precision on a GPU. Defaults to False.
-        on_all_ranks (bool): Return them on every rank, not on rank 0 alone.
-            Defaults to False.
 
-    Returns:
-        tuple[Tensor, Tensor]: Features (N, D), float32, and labels (N,), in
-        the data set's order, each sample once; empty on the other ranks.
+    Yields:
+        tuple[Tensor, Tensor, Tensor]: Places in the data set (B,), labels
+        (B,) and features (B, D), those of all ranks on each. A rank pads its
+        last batch with images that were there already.
     """
     model.eval()
-    keep = on_all_ranks or is_main_process()
-    table = labels = seen = torch.empty(0)
     for batch in dataloader:
         batch = model.data_preprocessor(batch, training=False)
         with autocast(enabled=fp16):
@@ -56,24 +52,47 @@ def extract_features(
         samples = batch['data_samples']
         index = [s.sample_idx for s in samples]
         index = torch.tensor(index, device=feats.device)
-        # Ranks pad their last batch with images that were there already.
-        parts = zip(
-            all_gather(index),
-            all_gather(torch.cat([s.gt_label for s in samples]).to(index)),
-            all_gather(feats),
-            strict=True,
+        labels = torch.cat([s.gt_label for s in samples]).to(index)
+        yield tuple(
+            torch.cat(all_gather(part)) for part in (index, labels, feats)
         )
+
+
+def extract_features(
+    model: nn.Module,
+    dataloader: DataLoader,
+    features: Callable[[Tensor], Tensor],
+    fp16: bool = False,
+    on_all_ranks: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """All features of a labelled part.
+
+    Args:
+        model (nn.Module): As for :func:`feature_batches`.
+        dataloader (DataLoader): As said there.
+        features (Callable): As said there.
+        fp16 (bool): As said there.
+        on_all_ranks (bool): Return them on every rank, not on rank 0 alone.
+            Defaults to False.
+
+    Returns:
+        tuple[Tensor, Tensor]: Features (N, D), float32, and labels (N,), in
+        the data set's order, each sample once; empty on the other ranks.
+    """
+    keep = on_all_ranks or is_main_process()
+    table = labels = seen = torch.empty(0)
+    batches = feature_batches(model, dataloader, features, fp16)
+    for rows, classes, values in batches:
         if not keep:
             continue
         if not len(seen):  # one place a sample: never a second copy of all
             size = len(dataloader.dataset)
-            table = feats.new_empty(size, feats.size(1), dtype=torch.float32)
-            labels = feats.new_empty(size, dtype=torch.int64)
-            seen = feats.new_zeros(size, dtype=torch.bool)
-        for rows, classes, values in parts:
-            table[rows] = values.float()
-            labels[rows] = classes
-            seen[rows] = True
+            table = values.new_empty(size, values.size(1), dtype=torch.float32)
+            labels = values.new_empty(size, dtype=torch.int64)
+            seen = values.new_zeros(size, dtype=torch.bool)
+        table[rows] = values.float()
+        labels[rows] = classes
+        seen[rows] = True
     if len(seen) and not seen.all():  # a sampler that takes some
         return table[seen], labels[seen]
     return table, labels
@@ -81,8 +100,12 @@ def extract_features(
 
 def some_of_each(dataset: Dataset, per_class: int, seed: int = 0) -> list[int]:
     """Indices of at most ``per_class`` images of each class, in order."""
+    return some_rows(np.asarray(dataset.get_gt_labels()), per_class, seed)
+
+
+def some_rows(labels: np.ndarray, per_class: int, seed: int = 0) -> list[int]:
+    """Rows of at most ``per_class`` of each label of (N,), in order."""
     rng = np.random.default_rng(seed)
-    labels = np.asarray(dataset.get_gt_labels())
     chosen = [
         rng.permutation(np.flatnonzero(labels == label))[:per_class]
         for label in np.unique(labels)

@@ -100,9 +100,13 @@ class LinearProbeLoop(TestLoop):
         Returns:
             dict: The metrics of the test part.
         """
-        if not self.runner._has_loaded:  # the untrained baseline
-            self.runner.logger.info('No checkpoint: untrained features.')
-            self.model.init_weights()
+        if not self.runner._has_loaded:
+            if getattr(self.model.backbone, 'is_init', False):
+                what = 'the weights that the backbone loaded itself.'
+            else:  # the untrained baseline
+                what = 'untrained features.'
+                self.model.init_weights()
+            self.runner.logger.info(f'No checkpoint: {what}')
         if self.fit:
             self._fit_head()
         return super().run()

@@ -146,6 +146,17 @@ def test_code_is_refused_and_not_run(tmp_path, content, legacy, monkeypatch):
         time.sleep(0.01)
 
 
+def test_config_text_is_data(tmp_path):
+    mark, file = tmp_path / 'executed', str(tmp_path / 'a.pth')
+    text = python(mark)
+    torch.save(dict(meta=dict(cfg=text), state_dict={}), file)
+    assert safe_loading.config_text(file) == text and not mark.exists()
+    for content in (dict(meta=dict(cfg=3)), dict(meta=[1]), {}):
+        torch.save(content, file)
+        assert safe_loading.config_text(file) == ''
+    assert safe_loading.config_text('a.safetensors') == ''
+
+
 @pytest.mark.parametrize('place', CONFIG_TEXTS)
 def test_config_text_is_not_executed(tmp_path, place, monkeypatch):
     mark = tmp_path / 'executed'

@@ -79,3 +79,8 @@ def test_other_number_of_classes():
         check_num_classes(saved, Classifier(11), 'a.pth')
     with pytest.raises(InputError, match='21 classes, the config one of 11'):
         model_weights(saved, Classifier(11), 'a.pth')
+
+
+def test_a_backbones_own_head_is_no_classifier_of_ours():
+    saved = {'stem.weight': torch.zeros(1), 'head.fc.bias': torch.zeros(1000)}
+    check_num_classes(saved, Classifier(11), 'convnext.pth')

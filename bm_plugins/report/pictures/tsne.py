@@ -104,6 +104,32 @@ def write_tsne(
         per_class,
         seed,
     )
+    weights = Path(checkpoint).name if checkpoint else 'untrained'
+    said = chosen(per_class, split, f'features of {weights}')
+    return draw_tsne(found, out, said, seed, perplexity)
+
+
+def chosen(per_class: int, split: Sequence[str], features: str) -> str:
+    """Which images a picture shows, and by which features, in words."""
+    return f'at most {per_class} a class of {"/".join(split)}; {features}'
+
+
+def draw_tsne(
+    found: Features,
+    out: Path,
+    said: str,
+    seed: int = 0,
+    perplexity: float = 30,
+) -> list[Path]:
+    """Lay features out and write picture and CSV.
+
+    Args:
+        found (Features): The images (N,).
+        out (Path): As for :func:`write_tsne`.
+        said (str): Which images and features they are.
+        seed (int): Of t-SNE.
+        perplexity (float): As for :func:`tsne`.
+    """
     places = tsne(found.values.numpy(), seed, perplexity)
     make_folder(out)
     codes = [found.codes[label] for label in found.labels]
@@ -112,11 +138,9 @@ def write_tsne(
         for path, code, (x, y) in zip(found.paths, codes, places, strict=True)
     ]
     write_csv(out / 'tsne.csv', ['path', 'code', 'x', 'y'], rows)
-    weights = Path(checkpoint).name if checkpoint else 'untrained'
     said = (
-        f't-SNE of {len(rows)} images, at most {per_class} a class of '
-        f'{"/".join(split)}; seed {seed}, perplexity {perplexity:g}; features '
-        f'of {weights}.'
+        f't-SNE of {len(rows)} images, {said}; seed {seed}, perplexity '
+        f'{perplexity:g}.'
     )
     save(tsne_picture(found, places, said), out / 'tsne.png')
     return [out / 'tsne.png', out / 'tsne.csv']

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Convert DinoBloom's published weights to a timm model's.
+
+DinoBloom-S.pth, -B.pth, -L.pth and -G.pth of doi:10.5281/zenodo.10908163, or
+DINOv2's own files without registers. Writes a safetensors file, every weight
+of which fits the model, and prints what to set to evaluate it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch  # noqa: E402
+from safetensors import SafetensorError  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.atomic_write import atomic_write  # noqa: E402
+from bm_plugins.compat.safe_loading import load  # noqa: E402
+from bm_plugins.engine.checkpoint_keys import backbone_weights  # noqa: E402
+from bm_plugins.engine.dinobloom_conversion import (  # noqa: E402
+    convert_dinobloom,
+    timm_name,
+)
+from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins.models import TimmEncoder  # noqa: E402
+
+
+def main() -> None:
+    """Read the arguments and convert."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/convert_dinobloom.py DinoBloom-S.pth '
+        'dinobloom_s.safetensors',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('checkpoint', help='as published')
+    parser.add_argument('output', help='.safetensors file to write')
+    args = parser.parse_args()
+    if not args.output.endswith('.safetensors'):
+        raise InputError(
+            f'{args.output}: expected a name that ends in .safetensors.'
+        )
+    if Path(args.output).exists():
+        raise InputError(f'{args.output} exists; choose another name.')
+    weights = convert_dinobloom(load(args.checkpoint, 'cpu'), args.checkpoint)
+    name, size = timm_name(weights, args.checkpoint)
+    with torch.device('meta'):
+        model = TimmEncoder(name, size)
+    backbone_weights(weights, model, args.checkpoint)  # each has its place
+    told = dict(
+        model_name=name,
+        img_size=str(size),
+        converted_from=Path(args.checkpoint).name,
+    )
+    with atomic_write(args.output) as partial:
+        try:
+            save_file(
+                {k: v.contiguous().clone() for k, v in weights.items()},
+                partial,
+                metadata=told,
+            )
+        except SafetensorError as error:  # hides the disk's own error
+            raise OSError(str(error)) from error
+    print(
+        f'Wrote {len(weights)} weights to {args.output}. Evaluate them by\n'
+        f'  BM_TIMM={name} BM_TIMM_SIZE={size} \\\n'
+        f'      tools/test.py configs/linear_timm_bm.py {args.output}'
+    )
+
+
+if __name__ == '__main__':
+    cli.run(main)

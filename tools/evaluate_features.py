@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Test features of tools/extract_features.py by a linear classifier or k-NN.
+
+Fits on the parts train and val, tests on the part test, and writes what
+tools/test.py writes: per_class.csv, figures.csv, confusion_matrix.csv and
+predictions.csv. The linear classifier is that of configs/linear_bm.py.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.apis.feature_evaluation import evaluate_features  # noqa: E402
+from bm_plugins.apis.feature_extraction import PARTS  # noqa: E402
+from bm_plugins.apis.feature_file import read_features  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins.run_manifest import (  # noqa: E402
+    file_facts,
+    write_run_manifest,
+)
+
+
+def main() -> None:
+    """Read the arguments and evaluate."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/evaluate_features.py features.h5 --knn 20 '
+        '--out work_dirs/knn',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('features', metavar='F.h5', type=Path)
+    parser.add_argument('--out', required=True, type=Path, metavar='DIR')
+    parser.add_argument(
+        '--knn',
+        type=int,
+        metavar='K',
+        help='classify by the K nearest neighbours instead',
+    )
+    for name, default in (('train', ('train', 'val')), ('test', ('test',))):
+        parser.add_argument(
+            f'--{name}',
+            nargs='+',
+            choices=PARTS,
+            default=default,
+            help=f'parts; default: {" ".join(default)}',
+        )
+    args = parser.parse_args()
+    if args.knn is not None and args.knn < 1:
+        raise InputError(f'--knn {args.knn}: expected 1 or more.')
+    if both := {*args.train} & {*args.test}:
+        raise InputError(
+            f'--train and --test both name {", ".join(sorted(both))}: a part '
+            'is learned from or tested on.'
+        )
+    found = read_features(args.features)
+    evaluate_features(found, args.out, args.train, args.test, args.knn)
+    write_run_manifest(args.out, inputs=file_facts([args.features]))
+    print(f'Wrote {args.out}/predictions.csv and the other reports')
+
+
+if __name__ == '__main__':
+    cli.run(main)
