@@ -1,0 +1,134 @@
+"""What the network makes of single cells."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import InputError, UnreadableImage
+from .bundle import Bundle
+from .bundle_model import build_model
+from .explain_heat import Heat, heat_map
+from .explain_nearest import nearest_cells
+from .read_cell import CellReader
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One cell as the network sees it.
+
+    Attributes:
+        path (str): Of the image, as it was given.
+        image (np.ndarray): (H, W, 3) uint8, RGB, as the network takes it.
+        probabilities (np.ndarray): Calibrated (C,).
+        target (int): The class that the heat map is of.
+        heat (Heat): The map, over the image.
+        nearest (np.ndarray): Rows (k,) of the bundle's reference.
+        similarities (np.ndarray): Their cosine similarities (k,).
+    """
+
+    path: str
+    image: np.ndarray
+    probabilities: np.ndarray
+    target: int
+    heat: Heat
+    nearest: np.ndarray
+    similarities: np.ndarray
+
+
+def class_index(bundle: Bundle, code: str | None) -> int | None:
+    """The index of a class.
+
+    Args:
+        bundle (Bundle): Has the classes.
+        code (str, optional): A class; None stays None.
+
+    Raises:
+        InputError: The bundle has no such class.
+    """
+    if code is None:
+        return None
+    if code not in bundle.classes:
+        raise InputError(
+            f'--class {code}: unknown; the bundle has '
+            f'{" ".join(bundle.classes)}.'
+        )
+    return bundle.classes.index(code)
+
+
+def read_cells(
+    bundle: Bundle, files: Sequence[str | Path]
+) -> list[np.ndarray]:
+    """Read all cells, before any work is done.
+
+    Args:
+        bundle (Bundle): Says of what size.
+        files (Sequence[str or Path]): The images.
+
+    Returns:
+        list[np.ndarray]: (3, H, W) uint8, RGB, one a file.
+
+    Raises:
+        InputError: One is missing or no image.
+    """
+    reader = CellReader(bundle)
+    cells = []
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(
+                f'cell {file} is no file. Give image files, one a cell.'
+            )
+        try:
+            cells.append(reader(file))
+        except UnreadableImage as error:
+            raise InputError(
+                f'cell {file} cannot be read as an image. Leave it out, or '
+                'restore the file.'
+            ) from error
+    return cells
+
+
+def explain(
+    bundle: Bundle,
+    files: Sequence[str | Path],
+    code: str | None = None,
+    nearest: int = 6,
+) -> Iterator[Explanation]:
+    """Explain cells, one after the other.
+
+    Args:
+        bundle (Bundle): The model.
+        files (Sequence[str or Path]): Images of cells.
+        code (str, optional): Class of the heat maps. Defaults to None: each
+            cell's most probable one.
+        nearest (int): Reference cells to find for each. Defaults to 6.
+
+    Yields:
+        Explanation: One a file.
+
+    Raises:
+        InputError: As :func:`class_index`, :func:`read_cells`,
+            :func:`~bm_plugins.apis.explain_heat.heat_map` and
+            :func:`~bm_plugins.apis.explain_nearest.nearest_cells`.
+    """
+    chosen = class_index(bundle, code)
+    cells = read_cells(bundle, files)
+    model = build_model(bundle).requires_grad_(False)
+    for file, cell in zip(files, cells, strict=True):
+        image = torch.from_numpy(cell)
+        with torch.no_grad():
+            features, logits = model(image[None])
+        probabilities = (logits[0] / bundle.temperature).softmax(0)
+        similarities, rows = nearest_cells(features, bundle.reference, nearest)
+        target = int(probabilities.argmax()) if chosen is None else chosen
+        yield Explanation(
+            str(file),
+            cell.transpose(1, 2, 0),
+            probabilities.numpy(),
+            target,
+            heat_map(model, image, target),
+            rows[0].numpy(),
+            similarities[0].numpy(),
+        )

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Look inside: why a model suggests a class for single cells.
+
+Writes DIR/explain.html, one file to open in a browser: each cell with a heat
+map over it (Grad-CAM, or attention rollout of a vision transformer), its most
+probable classes, and the training cells that look most like it to the
+network; and DIR/nearest.csv with the latter. For a few chosen cells; a whole
+folder is for tools/predict.py.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import bm_plugins  # noqa: E402, F401  registers the backbones
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.apis.bundle_file import load_bundle  # noqa: E402
+from bm_plugins.apis.explain import explain  # noqa: E402
+from bm_plugins.apis.explain_page import (  # noqa: E402
+    write_nearest,
+    write_page,
+)
+from bm_plugins.optional_package import need_packages  # noqa: E402
+from bm_plugins.output_folder import make_folder  # noqa: E402
+from bm_plugins.run_manifest import (  # noqa: E402
+    file_facts,
+    write_run_manifest,
+)
+
+
+def main() -> None:
+    """Read bundle and cells, explain them and write page and table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/explain.py marrow.bundle cells/a.jpg '
+        'cells/b.jpg --out looks',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('bundle', metavar='BUNDLE', help='of tools/publish.py')
+    parser.add_argument('cells', metavar='CELL', nargs='+', help='image files')
+    parser.add_argument('--out', metavar='DIR', required=True)
+    parser.add_argument(
+        '--class',
+        dest='code',
+        metavar='CODE',
+        help='class of the heat maps (default: the most probable)',
+    )
+    parser.add_argument(
+        '--nearest',
+        type=int,
+        default=6,
+        help='training cells to show for each (default: %(default)s)',
+    )
+    args = parser.parse_args()
+    need_packages('tools/explain.py', 'captum')
+    bundle = load_bundle(args.bundle)
+    folder = make_folder(args.out)
+    start = time.perf_counter()
+    cells = list(explain(bundle, args.cells, args.code, args.nearest))
+    seconds = time.perf_counter() - start
+    write_nearest(cells, bundle, folder / 'nearest.csv')
+    write_page(cells, bundle, folder / 'explain.html')
+    write_run_manifest(folder, inputs=file_facts([args.bundle, *args.cells]))
+    print(
+        f'{len(cells)} cells in {seconds:.1f} s. Written to '
+        f'{folder / "explain.html"} and {folder / "nearest.csv"}.'
+    )
+
+
+if __name__ == '__main__':
+    cli.run(main)
