@@ -2,8 +2,9 @@
 """From nothing to a scored model: what `make demo` runs.
 
 Makes a synthetic collection (or takes yours), pretrains SwAV without labels
-on two processes, evaluates the frozen features linearly, and shows them
-beside those of the same network untrained.
+on two processes, evaluates the frozen features linearly, shows them beside
+those of the same network untrained, publishes the model as one file, and
+predicts the test cells into a page for a browser.
 """
 
 import argparse
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
+from bm_plugins.csv_file import write_csv  # noqa: E402
+from bm_plugins.datasets.layout import find_image_folder  # noqa: E402
 from bm_plugins.datasets.manifest import read_manifest  # noqa: E402
 from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
@@ -30,7 +33,9 @@ AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')
 
 def main() -> None:
     """Run the demo's steps."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog='example: tools/demo.py --data data/matek'
+    )
     parser.add_argument('--data', type=Path, help='your collection')
     parser.add_argument('--images', type=int, default=2000)
     parser.add_argument('--epochs', type=int, default=20)
@@ -46,12 +51,12 @@ def main() -> None:
     work_dir = seen_from_root(args.work_dir)
     data = seen_from_root(args.data or ROOT / 'data/synthetic')
     if args.data is None:
-        say(f'1/4 Drawing {args.images} synthetic cells into {data}')
+        say(f'1/6 Drawing {args.images} synthetic cells into {data}')
         tool('make_synthetic_marrow.py', data, '--images', args.images)
     elif not args.data.is_dir():
         raise InputError(f'DATA={args.data} is no folder.')
     else:
-        say(f'1/4 Taking the cells in {data}')
+        say(f'1/6 Taking the cells in {data}')
     manifest = ROOT / data / 'split.csv'
     if not manifest.exists():
         tool('prepare_matek.py', data)
@@ -67,7 +72,7 @@ def main() -> None:
     seed = f'randomness.seed={args.seed}'
     processes = min(torch.cuda.device_count() or 2, 2)
     pretrain = work_dir / 'pretrain'
-    say(f'2/4 Pretraining without labels on {processes} process(es)')
+    say(f'2/6 Pretraining without labels on {processes} process(es)')
     options = [
         seed,
         f'train_cfg.max_epochs={args.epochs}',
@@ -86,7 +91,7 @@ def main() -> None:
         (3, 'untrained', None),
         (4, 'pretrained', checkpoint),
     ):
-        say(f'{step}/4 Linear evaluation of the {name} features')
+        say(f'{step}/6 Linear evaluation of the {name} features')
         folder = folders[name] = work_dir / f'linear_{name}'
         command = [sys.executable, 'tools/test.py', config]
         command += [given] if given else []
@@ -96,6 +101,16 @@ def main() -> None:
         run(command + ([] if given else ['load_from=None']), env)
 
     show(folders)
+    bundle = work_dir / 'cells.bundle'
+    say('5/6 Publishing the pretrained model as one file')
+    publish = [sys.executable, 'tools/publish.py', config, checkpoint]
+    if 'val' not in read_manifest(manifest)[2]:
+        publish += ['--calibration', 'test']
+    run([*publish, '--out', str(bundle)], env)
+    cells, report = work_dir / 'test_cells.csv', work_dir / 'report'
+    say(f'6/6 Predicting the {list_test_cells(data, cells)} test cells')
+    predict = [sys.executable, 'tools/predict.py', str(bundle), str(cells)]
+    run([*predict, '--out', str(report), '--overwrite'], env)
     minutes = (time.monotonic() - start) / 60
     say(f'Done in {minutes:.1f} minutes. Written:')
     print(f'  data        {data}')
@@ -103,6 +118,8 @@ def main() -> None:
     for name, folder in folders.items():
         print(f'  {name:11} {folder}/per_class.csv, predictions.csv, ...')
     print(f'  classifier  {folders["pretrained"]}/linear_probe.pth')
+    print(f'  model       {bundle}')
+    print(f'  report      {report}/report.html: open it in a browser')
 
 
 def seen_from_root(path: Path) -> Path:
@@ -119,6 +136,9 @@ def say(line: str) -> None:
 def run(command: list[str], env: dict) -> None:
     """Run a command of the README; its error ends the demo."""
     print('$ ' + ' '.join(command), flush=True)
+    # The launch scripts take the PATH's python: this one.
+    here = os.path.dirname(sys.executable)
+    env = dict(env, PATH=f'{here}{os.pathsep}{env.get("PATH", "")}')
     if subprocess.run(command, cwd=ROOT, env=env).returncode:
         raise InputError('the demo stopped, see the message above.')
 
@@ -126,6 +146,22 @@ def run(command: list[str], env: dict) -> None:
 def tool(name: str, *args: object) -> None:
     """Run one of the tools."""
     run([sys.executable, f'tools/{name}', *map(str, args)], dict(os.environ))
+
+
+def list_test_cells(data: Path, file: Path) -> int:
+    """Write the test part's images as a CSV file; returns their number."""
+    paths, _, splits, _ = read_manifest(ROOT / data / 'split.csv')
+    # Relative to the file, as tools/predict.py takes them.
+    folder = os.path.relpath(
+        find_image_folder(ROOT / data), (ROOT / file).parent
+    )
+    rows = [
+        [f'{folder}/{path}']
+        for path, split in zip(paths, splits, strict=True)
+        if split == 'test'
+    ]
+    write_csv(ROOT / file, ['path'], rows)
+    return len(rows)
 
 
 def show(folders: dict[str, Path]) -> None:

@@ -14,7 +14,7 @@ from .bundle import Bundle
 # Where a bundle's backbone may come from.
 _BACKBONES = ('mmpretrain.models.backbones.', 'bm_plugins.models.')
 # Arguments by which a backbone would read a file or the network.
-_LOADERS = ('init_cfg', 'pretrained', 'checkpoint_path', 'checkpoint')
+LOADERS = ('init_cfg', 'pretrained', 'checkpoint_path', 'checkpoint')
 
 
 class BundleModel(nn.Module):
@@ -75,7 +75,13 @@ def build_model(bundle: Bundle) -> BundleModel:
             else, or does not fit the weights.
     """
     check_backbone(bundle.backbone)
-    number, dim = bundle.weights.get('fc.weight', torch.empty(0, 0)).shape
+    shape = bundle.weights.get('fc.weight', torch.empty(0, 0)).shape
+    if len(shape) != 2:
+        raise InputError(
+            f'the bundle has a classifier of shape {tuple(shape)}; expected '
+            '(classes, features). Publish it anew.'
+        )
+    number, dim = shape
     if number != len(bundle.classes):
         raise InputError(
             f'the bundle has {len(bundle.classes)} classes and a classifier '
@@ -124,7 +130,7 @@ def _check_value(value: Any, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             name = f'{where}.{key}'
-            if key in _LOADERS and item:
+            if key in LOADERS and item:
                 raise InputError(f'{name}: a bundle may not load {item!r}.')
             if key == 'type' and not _is_registered(item):
                 raise InputError(f'{name}: {item!r} is not registered.')

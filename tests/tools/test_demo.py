@@ -1,7 +1,10 @@
+import csv
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from bm_plugins.apis.bundle_file import load_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +27,8 @@ def test_own_cells_from_folder_to_table(tmp_path):
     done = demo('--data', data, '--epochs', 2, '--work-dir', work_dir)
     assert done.returncode == 0, done.stderr
     table = done.stdout[done.stdout.index('== F1 by class') :]
+    for step in range(1, 7):
+        assert f'== {step}/6 ' in done.stdout
     rows = {line.split()[0]: line.split() for line in table.splitlines()[2:23]}
     assert len(rows) == 21
     assert all(row[-3] == '2' for row in rows.values())  # of 8 cells each
@@ -31,6 +36,13 @@ def test_own_cells_from_folder_to_table(tmp_path):
     for line in ('pretrain/', 'linear_probe.pth', 'linear_untrained'):
         assert line in table
     assert (work_dir / 'linear_pretrained/linear_probe.pth').is_file()
+    bundle = load_bundle(work_dir / 'cells.bundle')
+    assert bundle.info['training']['method'] == 'SwAV'
+    assert bundle.info['totals'][2] == 42
+    with open(work_dir / 'report/predictions.csv') as file:
+        assert sum(1 for _ in csv.DictReader(file)) == 42
+    assert f'{work_dir}/report/report.html' in table
+    assert (work_dir / 'report/report.html').is_file()
 
 
 def test_data_that_is_not_there(tmp_path, tool):

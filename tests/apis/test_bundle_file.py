@@ -7,7 +7,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from bm_plugins.apis.bundle import load_bundle, save_bundle
+from bm_plugins.apis.bundle import Validation
+from bm_plugins.apis.bundle_file import _digest, load_bundle, save_bundle
 from bm_plugins.errors import InputError
 from tests.apis.tiny_bundle import tiny_bundle
 
@@ -38,12 +39,20 @@ def test_digest_is_of_the_content(file, tmp_path):
     assert again == load_bundle(file).digest != other
 
 
-def _rewrite(file, change):
-    """Change tensors and texts, and leave the digest as it was."""
+def test_others_may_read_it(file, tmp_path):
+    (tmp_path / 'plain').touch()
+    assert file.stat().st_mode == (tmp_path / 'plain').stat().st_mode
+
+
+def _rewrite(file, change, with_digest=False):
+    """Change tensors and texts, and leave the digest as it was, or not."""
     with safe_open(file, framework='pt') as stream:
         header = json.loads(stream.metadata()['bm_plugins_bundle'])
         tensors = {k: stream.get_tensor(k) for k in stream.keys()}  # noqa: SIM118
     change(tensors, header)
+    if with_digest:
+        del header['digest']
+        header['digest'] = _digest(tensors, header)
     metadata = {'bm_plugins_bundle': json.dumps(header)}
     save_file(tensors, file, metadata=metadata)
 
@@ -87,8 +96,36 @@ def test_cut_file_and_other_files(file, tmp_path):
         load_bundle(tmp_path / 'none')
 
 
-def test_parts_that_do_not_fit(tmp_path):
-    bundle = tiny_bundle(classes=('A', 'B'), full_names=('a',))
-    save_bundle(bundle, tmp_path / 'wrong')
-    with pytest.raises(InputError, match='full_names'):
-        load_bundle(tmp_path / 'wrong')
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(full_names=('a',)), 'full_names of a wrong size'),
+        (dict(classes=('A', 'B', 'A')), 'each once'),
+        (dict(classes=('A', 'B', 'class C')), 'without white space'),
+        (dict(temperature=float('inf')), 'temperature'),
+        (dict(interpolation='best'), 'interpolation'),
+        (dict(size=(48, 10**6)), 'size of a wrong'),
+        (dict(info=['a']), 'info'),
+    ],
+)
+def test_parts_that_do_not_fit(file, tmp_path, changes, message):
+    bundle = tiny_bundle(**changes)
+    with pytest.raises(InputError, match=f'no bundle can be .*{message}'):
+        save_bundle(bundle, tmp_path / 'wrong')
+    assert not (tmp_path / 'wrong').exists()
+    _rewrite(file, lambda tensors, header: header.update(changes), True)
+    with pytest.raises(InputError, match=f'damaged.*{message}'):
+        load_bundle(file)
+
+
+def test_header_that_is_no_dict_and_labels_that_are_none(file):
+    with safe_open(file, framework='pt') as stream:
+        tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
+    for header in ('null', '"text"', '[1]'):
+        save_file(tensors, file, metadata={'bm_plugins_bundle': header})
+        with pytest.raises(InputError, match='damaged'):
+            load_bundle(file)
+    held = tiny_bundle().validation
+    wrong = Validation(held.logits, held.labels.float(), held.distances)
+    with pytest.raises(InputError, match='label_types'):
+        save_bundle(tiny_bundle(validation=wrong), file)

@@ -1,0 +1,101 @@
+"""What a bundle is worth, measured on the test part."""
+
+import numpy as np
+from torch import Tensor
+
+from ..evaluation.calibration import fit_temperature
+from ..evaluation.conformal import (
+    conformal_threshold,
+    coverage,
+    prediction_sets,
+)
+from ..evaluation.feature_distance import distance_threshold
+from ..evaluation.figures import Figure, figures_of
+from ..evaluation.intervals import wilson
+from .bundle import Validation
+from .cell_predictor import LIKE
+
+ERROR_RATE = 0.05  # share of conformal sets that may lack the true class
+MIN_SUPPORT = 10  # as PerClassMetric
+_OVER_TEST = (
+    *('accuracy', 'balanced_accuracy', 'macro_f1', 'macro_f1_min_support'),
+    'calibration_error',
+)
+
+
+def probabilities(logits: Tensor, temperature: float) -> np.ndarray:
+    """Calibrated probabilities (N, C) of logits (N, C), in float64."""
+    return (logits.double() / temperature).softmax(1).numpy()
+
+
+def temperature_of(logits: Tensor, labels: Tensor) -> float:
+    """The temperature of calibration images.
+
+    Args:
+        logits (Tensor): (V, C).
+        labels (Tensor): True classes (V,).
+
+    Returns:
+        float: By :func:`fit_temperature`.
+    """
+    return fit_temperature(probabilities(logits, 1), labels.numpy())
+
+
+def bundle_figures(
+    validation: Validation,
+    temperature: float,
+    test: Validation,
+    codes: tuple[str, ...],
+) -> dict[tuple[str, str], Figure]:
+    """Figures of a bundle's calibrated outputs on its test part.
+
+    Args:
+        validation (Validation): The calibration part: thresholds are fitted
+            on it.
+        temperature (float): Fitted on it too.
+        test (Validation): The test part's outputs.
+        codes (tuple[str, ...]): Class codes (C,).
+
+    Returns:
+        dict[tuple[str, str], Figure]: Those of :func:`figures_of` that a card
+        shows, and by score and ``all`` or code: ``coverage``, the share of
+        conformal sets at ``ERROR_RATE`` that hold the true class; over the
+        test also ``one_class``, the share of sets of just one class, and
+        ``unlike``, the share of cells farther from the reference than the
+        share ``LIKE`` of the calibration part's. With Wilson's interval.
+    """
+    labels, scores = (
+        test.labels.numpy(),
+        probabilities(test.logits, temperature),
+    )
+    found = figures_of(labels, scores, codes, MIN_SUPPORT)
+    result = {
+        key: figure
+        for key, figure in found.items()
+        if key[1] != 'all' or key[0] in _OVER_TEST
+    }
+    known = probabilities(validation.logits, temperature)
+    threshold = conformal_threshold(
+        known, validation.labels.numpy(), ERROR_RATE
+    )
+    sets = prediction_sets(scores, threshold)
+    for number, code in enumerate(codes):
+        if (own := labels == number).any():
+            hits = coverage(sets[own], labels[own])
+            result['coverage', code] = _share('coverage', code, *hits, 1)
+    classes = len(np.unique(labels))
+    limit = distance_threshold(validation.distances, LIKE)
+    for name, hits in (
+        ('coverage', coverage(sets, labels)[0]),
+        ('one_class', (sets.sum(1) == 1).sum()),
+        ('unlike', (test.distances.double() > limit).sum()),
+    ):
+        result[name, 'all'] = _share(
+            name, 'all', int(hits), len(labels), classes
+        )
+    return result
+
+
+def _share(name: str, of: str, hits: int, n: int, classes: int) -> Figure:
+    low, high = map(float, wilson(hits, n))
+    return Figure(name, of, n, classes, hits / n, low, high, 'Wilson')

@@ -1,0 +1,87 @@
+"""A bundle's record."""
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+from mmengine.registry import init_default_scope
+
+from bm_plugins import __version__
+from bm_plugins.apis.publish_info import origin
+from bm_plugins.apis.publish_parts import make_parts
+from bm_plugins.apis.publish_settings import read_settings
+from bm_plugins.apis.publish_training import Training
+from tests.apis.tiny_publish import config, manifest_of
+
+SWAV = Training(
+    'SwAV', False, dict(data_root='a/matek', split=('train', 'val'))
+)
+
+
+@pytest.fixture
+def info(cells, tmp_path):
+    def make(training, seen, l2=0.1, supervised=False):
+        init_default_scope('mmpretrain')
+        cfg = config(cells, manifest_of(cells), supervised)
+        settings = read_settings(cfg)
+        file = tmp_path / 'epoch_1.pth'
+        file.write_bytes(b'weights')
+        parts = make_parts(settings)
+        return origin(cfg, file, settings, training, parts, seen, l2)
+
+    return make
+
+
+def test_record(info, cells):
+    found = info(SWAV, (21, 0))
+    assert found['counts'] == dict(
+        ABE=[3, 3, 2], BLA=[14, 10, 6], LYT=[11, 8, 5]
+    )
+    assert found['totals'] == [28, 21, 13]
+    assert found['checkpoint_sha256'] == sha256(b'weights').hexdigest()
+    manifest = manifest_of(cells)
+    assert (
+        found['manifest_sha256'] == sha256(manifest.read_bytes()).hexdigest()
+    )
+    assert found['checkpoint'] == 'epoch_1.pth'
+    assert found['code']['bm_plugins'] == __version__
+    assert found['method'] == 'SwAV features with a linear classifier'
+    assert (
+        'trained without labels on train+val of matek'
+        in found['training_text']
+    )
+    assert 'Of the 21 calibration images it saw 21' in found['training_text']
+    assert '28 images of train, L2 0.1 ' in found['classifier_text']
+    assert found['untrained'] == found['unmeasured'] == []
+    assert str(cells.parent) not in json.dumps(found)
+
+
+def test_what_is_unknown_is_said(info):
+    found = info(Training(), (None, None))
+    assert 'unknown' in found['training_text']
+    assert found['training']['parts'] == 'unknown'
+    assert found['method'].startswith('Pretrained')
+    assert any('is unknown' in caution for caution in found['cautions'])
+    # No labels were read, whatever it saw.
+    assert len(info(SWAV, (None, None))['cautions']) == 1
+
+
+def test_cautions(info):
+    (few,) = info(SWAV, (0, 0))['cautions']
+    assert '21 calibration images are too few' in few
+    seen, _ = info(SWAV, (21, 0))['cautions']
+    assert 'saw 21 of the calibration images, without labels' in seen
+    started = info(replace(SWAV, started_from='a.pth'), (21, 0))
+    assert any('a.pth' in caution for caution in started['cautions'])
+    assert 'started from the weights a.pth' in started['training_text']
+    chosen = Training(
+        'ImageClassifier',
+        True,
+        dict(data_root='matek', split='train'),
+        chosen_on='val',
+    )
+    found = info(chosen, (0, 0), None, True)
+    assert any('epoch was chosen' in c for c in found['cautions'])
+    assert found['method'] == 'Supervised classifier'
+    assert 'trained with the backbone' in found['classifier_text']

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Write a trained model as one file for tools/predict.py, with its model card.
+
+CONFIG and CHECKPOINT are
+- a linear_*_bm.py config and the checkpoint of a pretraining; the classifier
+  is fitted on the train part alone, so that the val part can calibrate it; or
+- the config and checkpoint of a supervised training that left out the val
+  part, as resnext50_val_bm.py does.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.apis.bundle_file import load_bundle, save_bundle  # noqa: E402
+from bm_plugins.apis.publish import publish  # noqa: E402
+from bm_plugins.apis.publish_parts import CALIBRATION  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins.experiment import read_config  # noqa: E402
+
+EPILOG = """\
+example: tools/publish.py configs/linear_bm.py \\
+             work_dirs/swav_bm/epoch_200.pth --out work_dirs/cells.bundle
+         tools/publish.py --card work_dirs/cells.bundle
+"""
+
+
+def main() -> None:
+    """Publish a model, or print the card of a published one."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', metavar='CONFIG', type=Path, nargs='?')
+    parser.add_argument('checkpoint', metavar='CHECKPOINT', nargs='?')
+    parser.add_argument('--out', metavar='FILE', type=Path)
+    parser.add_argument(
+        '--calibration',
+        choices=CALIBRATION,
+        default='val',
+        help='val: the val part, kept out of training (default); test: half '
+        'of the test part, for models trained on train and val; the other '
+        'half is measured',
+    )
+    parser.add_argument(
+        '--per-class',
+        metavar='N',
+        type=int,
+        default=50,
+        help='training cells of each class to carry along (default 50)',
+    )
+    parser.add_argument(
+        '--cfg-options', metavar='KEY=VALUE', nargs='+', default=[]
+    )
+    parser.add_argument(
+        '--card', metavar='BUNDLE', type=Path, help='print its model card'
+    )
+    args = parser.parse_args()
+    if args.card:
+        print(load_bundle(args.card).card, end='')
+        return
+    if not (args.config and args.checkpoint and args.out):
+        raise InputError(
+            'expected CONFIG CHECKPOINT --out FILE, or --card BUNDLE; see '
+            '--help.'
+        )
+    check_output(args.out)
+    cfg = read_config(args.config, args.cfg_options)
+    bundle = publish(cfg, args.checkpoint, args.calibration, args.per_class)
+    digest = save_bundle(bundle, args.out)
+    for figure in bundle.info['figures']:
+        if figure['of'] == 'all':
+            print(
+                '{score:22} {value:.3f} [{low:.3f}, {high:.3f}]  n {n}, '
+                '{classes} classes'.format(**figure)
+            )
+    for caution in bundle.info['cautions']:
+        print(f'caution: {caution}')
+    size = args.out.stat().st_size / 2**20
+    print(f'Written to {args.out}: {size:.1f} MiB, SHA-256 {digest[:16]}.')
+    print(f'Its model card: tools/publish.py --card {args.out}')
+
+
+def check_output(file: Path) -> None:
+    """Fail before the work where its result could not be written."""
+    if file.is_dir():
+        raise InputError(f'--out {file} is a folder; name a file.')
+    if not file.parent.is_dir():
+        raise InputError(
+            f'--out {file}: the folder {file.parent} does not exist. Make it, '
+            'or name another.'
+        )
+    partial = Path(f'{file}.partial')
+    try:
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise InputError(
+            f'--out {file} cannot be written: {error.strerror}. Make the '
+            'folder writable, or name another.'
+        ) from error
+
+
+if __name__ == '__main__':
+    cli.run(main)
