@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from mmcv import imresize
 
-from ..datasets.transforms.load_image import LoadCellImage
+from ..errors import UnreadableImage
 from .bundle import Bundle
+from .read_image import read_image
 
 
 class CellReader:
@@ -17,7 +18,6 @@ class CellReader:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self.load = LoadCellImage()
         self.size = bundle.size
         self.interpolation = bundle.interpolation
 
@@ -31,9 +31,27 @@ class CellReader:
             np.ndarray: (3, H, W) uint8, RGB.
 
         Raises:
-            UnreadableImage: The file is missing or cannot be decoded.
+            UnreadableImage: The file is missing or cannot be used, as
+                :func:`read_image` says.
         """
-        image = self.load.transform(dict(img_path=str(file)))['img']
+        try:
+            image = read_image(str(file))
+        except UnreadableImage as fault:
+            raise UnreadableImage(
+                f'cannot read image {file} ({fault}). Restore the file, or '
+                'leave it out.'
+            ) from None
+        return self.resize(image)
+
+    def resize(self, image: np.ndarray) -> np.ndarray:
+        """Resize an image that was read elsewhere.
+
+        Args:
+            image (np.ndarray): (H, W, 3) uint8, BGR.
+
+        Returns:
+            np.ndarray: (3, H, W) uint8, RGB.
+        """
         small = imresize(
             image, self.size, interpolation=self.interpolation, backend='cv2'
         )

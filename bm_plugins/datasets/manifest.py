@@ -111,11 +111,14 @@ def label_indices(
 ) -> list[int]:
     """Class indices; a code must be known and agree with its path.
 
+    It need not agree where the manifest has a column ``predicted``: a person
+    then chose the codes, wherever the files lie.
+
     Args:
         paths (Sequence[str]): Column ``path`` (N,).
         codes (Sequence[str]): Column ``label`` (N,).
         classes (Sequence[str]): The known codes, in label order.
-        file (str or Path): The manifest, for the errors.
+        file (str or Path): The manifest.
 
     Returns:
         list[int]: One a path (N,).
@@ -131,6 +134,9 @@ def label_indices(
                 f'are {" ".join(classes)}. Mend the row, or name your own by '
                 'metainfo=dict(classes=...).'
             )
+    with open(file, newline='', encoding='utf-8-sig') as stream:
+        if 'predicted' in next(csv.reader(stream), ()):
+            return [index[code] for code in codes]
     in_paths = labels_of(paths, classes)
     for path, code, said in zip(paths, codes, in_paths, strict=True):
         if code != said:

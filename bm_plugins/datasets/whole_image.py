@@ -12,15 +12,15 @@ from rich.progress import track
 from ..errors import InputError, UnreadableImage
 
 
-def read_whole(path: str, folder: str | Path) -> tuple[bytes, np.ndarray]:
-    """Read and decode an image of which nothing is missing.
+def read_content(path: str, folder: str | Path) -> bytes:
+    """Read an image file of which no end is missing.
 
     Args:
         path (str): Path relative to ``folder``.
         folder (str or Path): The image folder.
 
     Returns:
-        tuple[bytes, np.ndarray]: The file, and the image (H, W, 3) in BGR.
+        bytes: The file.
 
     Raises:
         UnreadableImage: It cannot be used; the message is the reason alone.
@@ -37,6 +37,21 @@ def read_whole(path: str, folder: str | Path) -> tuple[bytes, np.ndarray]:
         raise UnreadableImage('empty file')
     if content[:2] == b'\xff\xd8' and b'\xff\xd9' not in content[-4096:]:
         raise UnreadableImage('truncated JPEG')
+    return content
+
+
+def read_whole(path: str, folder: str | Path) -> tuple[bytes, np.ndarray]:
+    """Read and decode an image of which nothing is missing.
+
+    Arguments as for :func:`read_content`.
+
+    Returns:
+        tuple[bytes, np.ndarray]: The file, and the image (H, W, 3) in BGR.
+
+    Raises:
+        UnreadableImage: It cannot be used; the message is the reason alone.
+    """
+    content = read_content(path, folder)
     buffer = np.frombuffer(content, np.uint8)
     try:
         image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)

@@ -1,6 +1,7 @@
 import pytest
 
 from bm_plugins.datasets.manifest import (
+    label_indices,
     read_manifest,
     read_stamp,
     write_manifest,
@@ -82,3 +83,13 @@ def test_labels_are_not_needed_for_pretraining(tmp_path):
     assert columns == (['a.jpg'], [''], ['train'], [None])
     with pytest.raises(InputError, match='no column label'):
         read_manifest(file)
+
+
+def test_a_person_s_labels_count_wherever_the_file_lies(tmp_path):
+    file = tmp_path / 'split.csv'
+    rows = ['B/1.jpg'], ['A'], ['A', 'B'], file
+    file.write_text('path,label,split\nB/1.jpg,A,train\n')
+    with pytest.raises(InputError, match='labelled A.*says B'):
+        label_indices(*rows)
+    file.write_text('path,label,split,predicted\nB/1.jpg,A,train,B\n')
+    assert label_indices(*rows) == [0]

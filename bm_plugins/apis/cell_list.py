@@ -1,0 +1,215 @@
+"""The images to predict: a folder, a pattern, or a list."""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+from unicodedata import category
+
+import numpy as np
+
+from ..datasets.layout import IMAGE_ENDINGS, find_image_folder
+from ..errors import InputError
+
+# Folders that systems and archivers add; hidden ones start with a dot.
+_SYSTEM = ('__MACOSX', '@eaDir', '$RECYCLE.BIN', 'System Volume Information')
+_MAGIC = frozenset('*?[')
+# Letters that end a line or act on a terminal, as unicodedata names them.
+CONTROLS = ('Cc', 'Zl', 'Zp')
+
+
+class CellList:
+    """Names of images, in one block of memory.
+
+    Lists of strings would be copied page by page into each process that reads
+    them.
+
+    Args:
+        folder (str or Path): What the names are relative to.
+        names (Iterable[str]): With ``/``; other bytes than UTF-8 as
+            ``surrogateescape`` has them.
+    """
+
+    def __init__(self, folder: str | Path, names: Iterable[str]) -> None:
+        self.folder = Path(folder)
+        encoded = [os.fsencode(name) for name in names]
+        self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+        self._text = b''.join(encoded)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index: int) -> str:
+        """Name of a cell."""
+        start = int(self._ends[index - 1]) if index else 0
+        return os.fsdecode(self._text[start : int(self._ends[index])])
+
+    def file(self, index: int) -> str:
+        """Path of a cell's image."""
+        return os.path.join(self.folder, self[index])
+
+    def digest(self) -> str:
+        """SHA-256 of the folder's name and the files' names, sizes and times.
+
+        Cameras number their files anew for each slide, and pictures that are
+        not compressed are of one size; so the times count. A missing file has
+        the size and time -1.
+        """
+        total = sha256(os.fsencode(self.folder.resolve().name))
+        for index in range(len(self)):
+            try:
+                found = os.stat(self.file(index))
+                known = (found.st_size, found.st_mtime_ns)
+            except (OSError, ValueError):  # a NUL in the name
+                known = (-1, -1)
+            total.update(os.fsencode(self[index]) + b'\0%d %d\n' % known)
+        return total.hexdigest()
+
+
+def list_cells(source: str | Path) -> CellList:
+    """The images of a folder, a pattern or a CSV file.
+
+    Args:
+        source (str or Path): A folder, searched at any depth (where it holds
+            the release's image folder, that one); a pattern as of a shell,
+            ``**`` for any folders; or a CSV file with a column ``path``,
+            relative to the file's folder.
+
+    Returns:
+        CellList: In the CSV's order; else sorted, a folder reached by several
+        links once, hidden and system files left out.
+
+    Raises:
+        InputError: It is missing or empty, or the CSV names a file twice.
+    """
+    text = os.fspath(source)
+    if os.path.isdir(text):
+        folder = find_image_folder(text)
+        cells = CellList(folder, sorted(_walk(str(folder))))
+        what = 'holds'
+    elif text.lower().endswith('.csv'):
+        cells = CellList(Path(text).parent, _read_paths(text))
+        what = 'names'
+    else:
+        cells = CellList(*_match(text))
+        what = 'is neither a folder nor a CSV file, and matches'
+    if not len(cells):
+        raise InputError(
+            f'{text} {what} no image. Give a folder of images '
+            f'({" ".join(IMAGE_ENDINGS)}), a quoted pattern, or a CSV file '
+            'with a column path.'
+        )
+    return cells
+
+
+def _walk(folder: str, depth: int | None = None) -> Iterator[str]:
+    """Names of images below a folder; each folder once, links or not."""
+    seen = set()
+    todo = [('', 1)]
+    while todo:
+        prefix, level = todo.pop()
+        try:
+            where = os.stat(os.path.join(folder, prefix))
+            entries = sorted(os.scandir(os.path.join(folder, prefix)), key=_by)
+        except OSError as error:
+            raise InputError(
+                f'folder {os.path.join(folder, prefix)} cannot be read: '
+                f'{error.strerror}. Make it readable, or leave it out by a '
+                'CSV file of paths.'
+            ) from error
+        if (where.st_dev, where.st_ino) in seen:
+            continue
+        seen.add((where.st_dev, where.st_ino))
+        below = []
+        for entry in entries:
+            if entry.name[0] == '.' or entry.name in _SYSTEM:
+                continue
+            if entry.is_dir():
+                if depth is None or level < depth:
+                    below.append((f'{prefix}{entry.name}/', level + 1))
+            elif entry.name.lower().endswith(IMAGE_ENDINGS):
+                yield prefix + entry.name
+        todo.extend(reversed(below))
+
+
+def _by(entry: os.DirEntry) -> str:
+    return entry.name
+
+
+def _match(pattern: str) -> tuple[str, list[str]]:
+    """Folder before the first wildcard, and the names that match."""
+    parts = pattern.split('/')
+    fixed = next(
+        (i for i, part in enumerate(parts) if _MAGIC & set(part)),
+        len(parts) - 1,
+    )
+    folder = '/'.join(parts[:fixed]) or ('/' if pattern[:1] == '/' else '.')
+    wanted = parts[fixed:]
+    if not os.path.isdir(folder):
+        return folder, []
+    depth = None if '**' in wanted else len(wanted)
+    names = _walk(folder, depth)
+    return folder, sorted(n for n in names if _fits(n.split('/'), wanted))
+
+
+def _fits(parts: list[str], wanted: list[str]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted[0] == '**' and _fits(parts, wanted[1:]):
+        return True
+    if not parts:
+        return False
+    if wanted[0] == '**':
+        return _fits(parts[1:], wanted)
+    return fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+
+
+def _read_paths(file: str) -> Iterator[str]:
+    seen = set()
+    try:
+        with open(file, newline='', encoding='utf-8-sig') as stream:
+            reader = csv.DictReader(stream)
+            if 'path' not in (reader.fieldnames or ()):
+                found = ','.join(reader.fieldnames or ()) or 'nothing'
+                raise InputError(
+                    f'{file}: no column path; found {found}. Expected a '
+                    'header with path, separated by commas.'
+                )
+            for row in reader:
+                path = row['path']
+                if not path:
+                    raise InputError(
+                        f'{file}, line {reader.line_num}: no path. Mend or '
+                        'delete the row.'
+                    )
+                place = os.path.normpath(path)
+                if place in seen:
+                    raise InputError(
+                        f'{file}, line {reader.line_num}: {path!r} is there '
+                        'more than once. Delete one of the rows.'
+                    )
+                seen.add(place)
+                yield path
+    except FileNotFoundError:
+        raise InputError(f'{file} does not exist. Check the path.') from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f'{file} is no CSV file in UTF-8 ({error}). Save it as such.'
+        ) from error
+
+
+def printable(name: str) -> str:
+    r"""A name for a table: ``\xff`` for what is no UTF-8, ``\n`` and so on.
+
+    Args:
+        name (str): As :class:`CellList` gives it.
+    """
+    text = os.fsencode(name).decode(errors='backslashreplace')
+    return ''.join(
+        letter.encode('unicode_escape').decode()
+        if category(letter) in CONTROLS
+        else letter
+        for letter in text
+    )

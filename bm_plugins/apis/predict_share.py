@@ -1,0 +1,97 @@
+"""The share of a prediction that one process makes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from .cell_images import CellImages, read_chunks
+from .cell_list import CellList, printable
+from .cell_predictor import CellPredictor
+from .cell_progress import CellProgress
+from .prediction_parts import Part, PredictionParts
+from .prediction_table import table_rows
+from .together import rank_and_size
+
+
+def predict_share(
+    predictor: CellPredictor,
+    cells: CellList,
+    parts: PredictionParts,
+    chunk: int,
+    batch_size: int,
+    workers: int,
+    with_features: bool = False,
+) -> int:
+    """Write the parts that this process is to make and that are not there.
+
+    Process r of W makes chunks r, r + W, r + 2 W and so on. What is said of
+    a cell does not depend on W, as no batch spans two chunks.
+
+    Args:
+        predictor (CellPredictor): The model.
+        cells (CellList): All cells.
+        parts (PredictionParts): Where they are kept.
+        chunk (int): Cells of a part.
+        batch_size (int): Images at once.
+        workers (int): Processes that read images.
+        with_features (bool): Keep the features, too. Defaults to False.
+
+    Returns:
+        int: How many parts were there.
+
+    Raises:
+        InputError: A part cannot be written, or the memory is too small.
+    """
+    rank, size = rank_and_size()
+    mine = range(rank, number_of_chunks(cells, chunk), size)
+    missing = [number for number in mine if not parts.has(number)]
+    ranges = [
+        range(n * chunk, min((n + 1) * chunk, len(cells))) for n in missing
+    ]
+    batches = read_chunks(
+        CellImages(cells, predictor.bundle),
+        ranges,
+        batch_size,
+        workers if missing else 0,
+    )
+    total = sum(map(len, ranges))
+    with CellProgress(total, shown=rank == 0 and total > 0) as progress:
+        for number, indices in zip(missing, ranges, strict=True):
+            features, faults = [], []
+            while len(faults) < len(indices):
+                batch, reasons = next(batches)
+                if len(batch):
+                    features.append(predictor.features(batch))
+                faults += reasons
+                progress.add(len(reasons))
+            names = [cells[index] for index in indices]
+            part = _part(predictor, names, faults, features, with_features)
+            parts.write(number, part)
+    return len(mine) - len(missing)
+
+
+def number_of_chunks(cells: CellList, chunk: int) -> int:
+    """How many parts a list has; the last may be smaller."""
+    return -(-len(cells) // chunk)
+
+
+def _part(
+    predictor: CellPredictor,
+    names: Sequence[str],
+    faults: Sequence[str | None],
+    features: Sequence[torch.Tensor],
+    with_features: bool,
+) -> Part:
+    """What is known of a chunk of cells."""
+    pairs = list(zip(names, faults, strict=True))
+    skipped = [(printable(name), fault) for name, fault in pairs if fault]
+    dim = predictor.reference.shape[1]
+    rows, kept = [], np.empty((0, dim), np.float32)
+    if features:
+        read = [name for name, fault in pairs if not fault]
+        values = torch.cat(list(features))
+        judgement = predictor.judge(values)
+        rows = table_rows(read, judgement, predictor.bundle.classes)
+        kept = values.cpu().numpy()
+    return Part(rows, skipped, kept if with_features else None)

@@ -1,0 +1,62 @@
+"""What the report page says of how a prediction was made."""
+
+from pathlib import Path
+
+from ..evaluation.intervals import wilson
+from .bundle import Bundle
+from .cell_list import printable
+from .cell_predictor import LIKE
+from .prediction_record import PredictionRecord
+
+
+def prediction_facts(
+    bundle_file: str | Path,
+    bundle: Bundle,
+    cells: str | Path,
+    record: PredictionRecord,
+    corrections: str | Path | None,
+) -> dict[str, str]:
+    """Rows of the page's "About".
+
+    Args:
+        bundle_file (str or Path): The bundle's file.
+        bundle (Bundle): Its content.
+        cells (str or Path): What was predicted.
+        record (PredictionRecord): Of a finished prediction.
+        corrections (str or Path, optional): The file of corrections.
+
+    Returns:
+        dict[str, str]: Text by label.
+    """
+    known = record.finished
+    predicted = bundle.validation.logits.argmax(1)
+    right = int((predicted == bundle.validation.labels).sum())
+    held = len(predicted)
+    low, high = 100 * wilson(right, held)
+    rate = record.identity['error_rate']
+    facts = {
+        'Model': printable(Path(bundle_file).name),
+        'Method': str(bundle.info.get('method', 'not said')),
+        'Digest of the model': bundle.digest,
+        'Accuracy on validation': f'{100 * right / held:.1f} % '
+        f'[{low:.1f}, {high:.1f}] of the {held:,} images that calibrated it',
+        'Images': f'{printable(str(cells))}: {known["predicted"]:,} predicted'
+        f', {known["skipped"]:,} skipped (listed in skipped.csv)',
+        'Predicted': f'{known["time"]}, bm_plugins {known["version"]}',
+        'Flag "unsure"': 'not exactly one class is left where the set of '
+        f'classes may miss the true one in {100 * rate:g} % of cells like '
+        'those of validation',
+        'Flag "unlike"': 'farther from the training cells, by its features, '
+        f'than {100 * LIKE:g} % of the cells of validation',
+    }
+    if corrections:
+        facts['Corrections'] = printable(Path(corrections).name)
+    return facts
+
+
+def name_of(cells: str | Path) -> str:
+    """What a report calls a folder, CSV file or pattern of cells."""
+    path = Path(cells)
+    if path.is_dir():
+        return printable(path.resolve().name)
+    return printable(path.stem if path.is_file() else str(cells))

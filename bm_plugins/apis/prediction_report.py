@@ -1,0 +1,226 @@
+"""Differential and report page of a prediction."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappush, heapreplace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..datasets.matek_classes import CLASSES
+from ..errors import UnreadableImage
+from ..report.cell_report import ReportCell, write_cell_report
+from ..report.differential import Differential, differential
+from ..report.differential_scheme import Scheme
+from ..report.differential_table import write_differential
+from .bundle import Bundle
+from .model_warnings import model_warnings
+from .prediction_table import CellRow, read_table
+from .read_image import read_image
+
+THUMBNAIL = 96  # pixels of the longer side
+# More subfolders than that are no smears of one patient.
+_MAX_SMEARS = 20
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Sums over all predicted cells.
+
+    Attributes:
+        counts (np.ndarray): Cells of each class (C,), corrections applied.
+        doubtful (np.ndarray): Flagged ones of them that no person has
+            corrected or confirmed (C,).
+        smears (dict[str, int], optional): Counted cells of each smear.
+    """
+
+    counts: np.ndarray
+    doubtful: np.ndarray
+    smears: dict[str, int] | None
+
+
+def write_report(
+    out: Path,
+    folder: Path,
+    bundle: Bundle,
+    scheme: Scheme,
+    corrections: Mapping[str, str],
+    limit: int,
+    facts: Mapping[str, str],
+    name: str,
+) -> Differential:
+    """Write ``differential.csv`` and ``report.html`` of a prediction.
+
+    Args:
+        out (Path): Folder of ``predictions.csv``, and to write to.
+        folder (Path): What its paths are relative to.
+        bundle (Bundle): The model.
+        scheme (Scheme): Of the differential.
+        corrections (Mapping[str, str]): Code by path.
+        limit (int): Most cells on the page, those with a correction and the
+            doubtful ones first.
+        facts (Mapping[str, str]): More to say on the page.
+        name (str): Of what was predicted, for the page's title.
+
+    Returns:
+        Differential: What was written.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
+    table = out / 'predictions.csv'
+    sums = tally(table, bundle.classes, scheme, corrections)
+    result = differential(
+        sums.counts,
+        sums.doubtful,
+        scheme,
+        bundle.classes,
+        bundle.full_names,
+        None if corrections else validation_confusion(bundle),
+        sums.smears,
+    )
+    result = replace(
+        result, warnings=(*result.warnings, *model_warnings(bundle))
+    )
+    chosen = choose(table, bundle.classes, sums, corrections, limit)
+    cells = [
+        ReportCell(
+            row.path,
+            row.code,
+            row.confidence,
+            row.set,
+            row.flag,
+            _thumbnail(row.path, folder),
+            corrections.get(row.path),
+        )
+        for row in chosen
+    ]
+    total = int(sums.counts.sum())
+    shown = f'{len(cells):,} of {total:,}'
+    if len(cells) < total:
+        shown += ', the doubtful first, then as many of each class'
+    write_differential(result, out / 'differential.csv')
+    write_cell_report(
+        out / 'report.html',
+        cells,
+        result,
+        scheme,
+        bundle.classes,
+        bundle.full_names,
+        sums.counts,
+        {**facts, 'Cells shown': shown},
+        f'Bone-marrow differential: {name}',
+        [str(text) for text in bundle.info.get('cautions', ())],
+    )
+    return result
+
+
+def tally(
+    table: Path,
+    classes: Sequence[str],
+    scheme: Scheme,
+    corrections: Mapping[str, str],
+) -> Tally:
+    """Count the cells of a table.
+
+    Args:
+        table (Path): ``predictions.csv``.
+        classes (Sequence[str]): Codes (C,).
+        scheme (Scheme): Says which classes a smear's cells are counted of.
+        corrections (Mapping[str, str]): Code by path.
+    """
+    index = {code: i for i, code in enumerate(classes)}
+    counts, doubtful = np.zeros((2, len(classes)), np.int64)
+    smears: Counter[str] = Counter()
+    for row in read_table(table, classes):
+        corrected = corrections.get(row.path)
+        code = corrected or row.code
+        counts[index[code]] += 1
+        doubtful[index[code]] += bool(row.flag) and corrected is None
+        smear = row.path.partition('/')[0] if '/' in row.path else ''
+        if smear in smears or len(smears) <= _MAX_SMEARS:
+            smears[smear] += scheme.counted[code]
+    return Tally(counts, doubtful, _smears(smears, classes))
+
+
+def _smears(
+    found: Mapping[str, int], classes: Sequence[str]
+) -> dict[str, int] | None:
+    """Subfolders, where they may be smears and not classes."""
+    if not 2 <= len(found) <= _MAX_SMEARS or '' in found:
+        return None
+    return None if {*found} & {*classes, *CLASSES} else dict(found)
+
+
+def choose(
+    table: Path,
+    classes: Sequence[str],
+    sums: Tally,
+    corrections: Mapping[str, str],
+    limit: int,
+) -> list[CellRow]:
+    """The cells that the page shows.
+
+    Those with a correction come first, then the doubtful ones by confidence,
+    then the others at random, about as many of each class.
+
+    Args:
+        table (Path): ``predictions.csv``.
+        classes (Sequence[str]): Codes (C,).
+        sums (Tally): Of the table.
+        corrections (Mapping[str, str]): Code by path.
+        limit (int): Most cells.
+
+    Returns:
+        list[CellRow]: In the table's order.
+    """
+    draw = random.Random(0)
+    size = dict(zip(classes, sums.counts.tolist(), strict=True))
+    kept: list[tuple[float, float, int, CellRow]] = []  # the last one on top
+    for number, row in enumerate(read_table(table, classes)):
+        # The k-th smallest of a class's draws is near k, whatever its size.
+        place = draw.random() * size[row.code]
+        if row.path in corrections:
+            key = (0, row.confidence)
+        elif row.flag:
+            key = (1, row.confidence)
+        else:
+            key = (2, place)
+        item = (-key[0], -key[1], -number, row)
+        if len(kept) < limit:
+            heappush(kept, item)
+        elif item > kept[0]:
+            heapreplace(kept, item)
+    return [row for _, _, _, row in sorted(kept, key=_number, reverse=True)]
+
+
+def _number(item: tuple) -> int:
+    return item[2]
+
+
+def validation_confusion(bundle: Bundle) -> np.ndarray:
+    """Validation images (C, C): true classes in rows, predicted in columns."""
+    number = len(bundle.classes)
+    labels = bundle.validation.labels.numpy()
+    predicted = bundle.validation.logits.argmax(1).numpy()
+    pairs = np.bincount(labels * number + predicted, minlength=number**2)
+    return pairs.reshape(number, number)
+
+
+def _thumbnail(path: str, folder: Path) -> bytes:
+    """A small JPEG; grey where the image has gone since."""
+    try:
+        image = read_image(path, folder)
+    except UnreadableImage:
+        image = np.full((THUMBNAIL, THUMBNAIL, 3), 128, np.uint8)
+    scale = THUMBNAIL / max(image.shape[:2])
+    if scale < 1:
+        width, height = (
+            max(1, round(side * scale)) for side in image.shape[1::-1]
+        )
+        image = cv2.resize(image, (width, height), None, 0, 0, cv2.INTER_AREA)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 85]
+    return cv2.imencode('.jpg', image, quality)[1].tobytes()

@@ -1,0 +1,96 @@
+"""``predictions.csv``, row by row, however long it is."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from .cell_predictor import Judgement
+
+
+def header(classes: Sequence[str]) -> list[str]:
+    """Columns: path, code, confidence, a probability a class, and so on."""
+    chances = [f'p_{code}' for code in classes]
+    return ['path', 'code', 'confidence', *chances, 'set', 'distance', 'flag']
+
+
+def table_rows(
+    paths: Sequence[str], judgement: Judgement, classes: Sequence[str]
+) -> list[list[str]]:
+    """Rows of cells.
+
+    Args:
+        paths (Sequence[str]): Of N cells.
+        judgement (Judgement): Of the same cells.
+        classes (Sequence[str]): Codes (C,).
+
+    Returns:
+        list[list[str]]: Texts (N, C + 6); probabilities of 6 decimals, sets
+        with the likeliest first.
+    """
+    labels = judgement.labels
+    return [
+        [
+            path,
+            classes[labels[i]],
+            f'{judgement.probabilities[i, labels[i]]:.6f}',
+            *(f'{p:.6f}' for p in judgement.probabilities[i]),
+            ' '.join(judgement.codes(i, classes)),
+            f'{judgement.distances[i]:.5f}',
+            judgement.flags[i],
+        ]
+        for i, path in enumerate(paths)
+    ]
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """A row of the table.
+
+    Attributes:
+        path (str): Of the image.
+        code (str): Likeliest class.
+        confidence (float): Its probability.
+        set (tuple[str, ...]): Classes that the error rate leaves, the
+            likeliest first.
+        flag (str): ``unsure``, ``unlike`` or empty.
+    """
+
+    path: str
+    code: str
+    confidence: float
+    set: tuple[str, ...]
+    flag: str
+
+
+def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:
+    """Rows of ``predictions.csv``.
+
+    Args:
+        file (str or Path): The file.
+        classes (Sequence[str]): Codes (C,).
+
+    Yields:
+        CellRow: In the file's order.
+
+    Raises:
+        InputError: It is missing, or not as it was written.
+    """
+    wanted = header(classes)
+    known = {*classes}
+    try:
+        with open(file, newline='', encoding='utf-8') as stream:
+            reader = csv.reader(stream)
+            if next(reader, None) != wanted:
+                raise ValueError('other columns')
+            for row in reader:
+                if len(row) != len(wanted) or row[1] not in known:
+                    raise ValueError(f'line {reader.line_num}')
+                codes = tuple(row[-3].split())
+                yield CellRow(row[0], row[1], float(row[2]), codes, row[-1])
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(
+            f'{file} is not as it was written ({error}). Predict anew by '
+            '--overwrite.'
+        ) from error

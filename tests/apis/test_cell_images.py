@@ -1,0 +1,28 @@
+"""Batches that worker processes read."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from bm_plugins.apis.cell_images import CellImages, read_chunks
+from bm_plugins.apis.cell_list import list_cells
+from tests.apis.tiny_bundle import tiny_bundle
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_no_batch_spans_two_chunks_and_faults_keep_their_place(
+    tmp_path, workers
+):
+    for i in range(10):
+        image = np.full((50, 50, 3), 20 * i, np.uint8)
+        cv2.imwrite(str(tmp_path / f'{i}.png'), image)
+    (tmp_path / '4.png').write_bytes(b'')
+    images = CellImages(list_cells(tmp_path), tiny_bundle())
+    chunks = [range(0, 5), range(7, 10)]
+    batches = list(read_chunks(images, chunks, 2, workers))
+    levels = [[int(x[0, 0, 0]) for x in batch] for batch, _ in batches]
+    assert levels == [[0, 20], [40, 60], [], [140, 160], [180]]
+    assert [len(faults) for _, faults in batches] == [2, 2, 1, 2, 1]
+    assert batches[2][1] == ['empty file']
+    assert all(batch.dtype == torch.uint8 for batch, _ in batches)

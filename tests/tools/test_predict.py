@@ -1,0 +1,244 @@
+"""The command: what it leaves, goes on with, and keeps apart."""
+
+import os
+import runpy
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import pytest
+
+from bm_plugins.apis.bundle_file import save_bundle
+from bm_plugins.datasets import Matek
+from tests.apis.cell_folder import OUTPUTS, make_cells, rows
+from tests.apis.tiny_bundle import CODES, tiny_bundle
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory):
+    file = tmp_path_factory.mktemp('bundle') / 'cells.bundle'
+    save_bundle(tiny_bundle(), file)
+    return file
+
+
+@pytest.fixture
+def cells(tmp_path):
+    return make_cells(tmp_path / 'cells')
+
+
+@pytest.fixture
+def predict(tool, bundle):
+    def run(cells, out, *args, model=None):
+        return tool(
+            'predict',
+            *(model or bundle, cells, '--out', out),
+            *('--workers', 0, '--device', 'cpu', *args),
+        )
+
+    return run
+
+
+def test_tables_features_and_page(predict, cells, tmp_path):
+    out, file = tmp_path / 'out', tmp_path / 'f.h5'
+    (cells / 's1/2.jpg').write_bytes(b'')
+    status, said, error = predict(cells, out, '--features', file)
+    assert status == 0, error
+    assert '11 cells, 1 skipped' in said
+    assert 'warning: Only 11 nucleated cells' in said
+    assert sorted(os.listdir(out)) == sorted([*OUTPUTS, 'run.json'])
+    found = rows(out / 'predictions.csv')
+    assert list(found[0]) == [
+        *('path', 'code', 'confidence', *(f'p_{code}' for code in CODES)),
+        *('set', 'distance', 'flag'),
+    ]
+    paths = [f'{s}/{i}.jpg' for s in ('s1', 's2') for i in range(6)]
+    paths.remove('s1/2.jpg')
+    assert [row['path'] for row in found] == paths
+    assert rows(out / 'skipped.csv') == [
+        dict(path='s1/2.jpg', reason='empty file')
+    ]
+    counts = {
+        row['code']: int(row['count'])
+        for row in rows(out / 'differential.csv')
+        if row['kind'] == 'class'
+    }
+    codes = [row['code'] for row in found]
+    assert counts == {code: codes.count(code) for code in CODES}
+    for row in found:
+        chances = {code: float(row[f'p_{code}']) for code in CODES}
+        assert abs(sum(chances.values()) - 1) < 2e-6
+        assert float(row['confidence']) == max(chances.values())
+        assert row['flag'] == ('' if row['set'] in CODES else 'unsure')
+    with h5py.File(file) as stored:
+        assert stored['features'].shape == (11, 64)
+        assert [*stored['paths'].asstr()] == paths
+    page = (out / 'report.html').read_text()
+    assert 's2/5.jpg' in page and 'cells.bundle' in page
+
+
+def test_same_command_again_and_other_options(predict, cells, tmp_path):
+    out = tmp_path / 'out'
+    assert predict(cells, out)[0] == 0
+    before = {f.name: f.stat().st_mtime_ns for f in out.iterdir()}
+    status, said, _ = predict(cells, out)
+    assert status == 0 and 'Complete already' in said
+    after = {f.name: f.stat().st_mtime_ns for f in out.iterdir()}
+    assert after == before
+    scheme = tmp_path / 'scheme.csv'
+    scheme.write_text(
+        'code,group,counted\nBLA,myeloid,no\nLYT,other,yes\nNGS,myeloid,yes\n'
+    )
+    assert predict(cells, out, '--scheme', scheme)[0] == 0
+    left_out = rows(out / 'differential.csv')[0]
+    assert left_out['code'] == 'BLA' and left_out['counted'] == 'no'
+    # A page that was lost is made again, and with it the scheme is gone.
+    (out / 'report.html').unlink()
+    assert predict(cells, out)[0] == 0
+    assert rows(out / 'differential.csv')[0]['counted'] == 'yes'
+    assert sorted(os.listdir(out)) == sorted([*OUTPUTS, 'run.json'])
+
+
+def test_corrections(predict, tool, cells, tmp_path):
+    out, file = tmp_path / 'out', tmp_path / 'corrections.csv'
+    assert predict(cells, out)[0] == 0
+    table = (out / 'predictions.csv').read_bytes()
+    found = rows(out / 'predictions.csv')
+    before = [row['code'] for row in found]
+    chosen = [(row['path'], 'NGS', row['code']) for row in found[:8]]
+    lines = [f'{path},{label},train,{was}' for path, label, was in chosen]
+    file.write_text('path,label,split,predicted\n' + '\n'.join(lines))
+    status, _, error = predict(cells, out, '--corrections', file)
+    assert status == 0, error
+    assert (out / 'predictions.csv').read_bytes() == table
+    expected = ['NGS'] * 8 + before[8:]
+    open_ones = [row['flag'] != '' for row in found[8:]]
+    for row in rows(out / 'differential.csv')[:3]:
+        code = row['code']
+        assert int(row['count']) == expected.count(code)
+        assert int(row['doubtful']) == sum(
+            flagged
+            for flagged, own in zip(open_ones, before[8:], strict=True)
+            if own == code
+        )
+    assert 'corrections.csv' in (out / 'report.html').read_text()
+    # The same file as labels, with the images looked at once.
+    args = (cells, '--check', '--output', file, '--workers', 1)
+    status, said, error = tool('prepare_matek', *args)
+    assert status == 0, error
+    assert 'All 8 images are whole' in said
+    data = Matek(str(cells), ann_file=str(file), pipeline=[])
+    labels = [data.CLASSES[i] for i in data.get_gt_labels()]
+    assert labels == ['NGS'] * 8
+    assert data.get_data_info(7)['img_path'] == f'{cells}/s2/1.jpg'
+
+
+def test_another_bundle_folder_or_option_in_the_same_place(
+    predict, cells, tmp_path
+):
+    out, other = tmp_path / 'out', tmp_path / 'other'
+    assert predict(cells, out)[0] == 0
+    kept = {file: file.read_bytes() for file in out.iterdir()}
+    save_bundle(tiny_bundle(seed=1), other)
+    for what, args, model in (
+        ('another bundle', [], other),
+        ('another --error-rate', ['--error-rate', 0.1], None),
+        ('another --features', ['--features', tmp_path / 'f.h5'], None),
+    ):
+        status, _, error = predict(cells, out, *args, model=model)
+        assert status == 2 and what in error and '--overwrite' in error
+        assert len(error.splitlines()) == 1
+    shutil.copy(cells / 's1/0.jpg', cells / 's1/9.jpg')
+    status, _, error = predict(cells, out)
+    assert status == 2 and 'another folder content' in error
+    assert {file: file.read_bytes() for file in out.iterdir()} == kept
+    status, said, error = predict(cells, out, '--overwrite')
+    assert status == 0 and '13 cells' in said, error
+
+
+@pytest.fixture
+def many(cells, tmp_path):
+    """3,000 names of 12 images."""
+    folder = tmp_path / 'many'
+    files = sorted(cells.rglob('*.jpg'))
+    for i in range(3000):
+        place = folder / f's{i % 2}' / f'{i:05}.jpg'
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.link(files[i % 12], place)
+    return folder
+
+
+def start(bundle, many, out, log):
+    """The command in a forked process, which starts at once."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        sys.stderr = os.fdopen(2, 'w')
+        command = ['tools/predict.py', bundle, many, '--out', out]
+        command += ['--device', 'cpu']
+        options = ['--chunk', 100, '--workers', 1, '--report-cells', 50]
+        sys.argv = [*map(str, [*command, *options])]
+        runpy.run_path('tools/predict.py', run_name='__main__')
+    except SystemExit as end:
+        status = end.code
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def wait_for(out, number):
+    end = time.monotonic() + 100
+    while len(list(out.glob('parts/*.npz'))) < number:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def stop(pid, how):
+    os.kill(pid, how)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_killed_in_the_middle_and_resumed_with_no_cell_twice(
+    bundle, many, tmp_path, predict
+):
+    out, log = tmp_path / 'out', tmp_path / 'log'
+    pid = start(bundle, many, out, log)
+    wait_for(out, 5)
+    readers = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+    assert readers
+    assert stop(pid, signal.SIGKILL) == -signal.SIGKILL
+    kept = {f: f.stat().st_mtime_ns for f in out.glob('parts/*.npz')}
+    assert 5 <= len(kept) < 30
+    end = time.monotonic() + 20
+    while any(Path(f'/proc/{reader}').exists() for reader in readers):
+        assert time.monotonic() < end, 'readers outlive their process'
+        time.sleep(0.01)
+    pid = start(bundle, many, out, log)
+    wait_for(out, len(kept) + 3)
+    assert {f: f.stat().st_mtime_ns for f in kept} == kept
+    assert stop(pid, signal.SIGINT) == 130
+    error = log.read_text()
+    assert error.splitlines()[-1] == 'stopped; the same command goes on'
+    assert 'Traceback' not in error
+    options = ['--chunk', 100, '--report-cells', 50]
+    status, said, error = predict(many, out, *options)
+    assert status == 0 and '3000 cells, 0 skipped' in said, error
+    found = rows(out / 'predictions.csv')
+    paths = [row.pop('path') for row in found]
+    assert paths == sorted({f's{i % 2}/{i:05}.jpg' for i in range(3000)})
+    # What is said of an image is the same under all its names.
+    said_of = {}
+    for path, row in zip(paths, found, strict=True):
+        image = int(path[3:8]) % 12
+        assert said_of.setdefault(image, row) == row
+    assert '50 of 3,000' in (out / 'report.html').read_text()
+
+
+def test_help_has_an_example(tool):
+    status, said, _ = tool('predict', '--help')
+    assert status == 0 and 'example: tools/predict.py' in said

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Predict cells: classes, differential and a page to check them on.
+
+CELLS is a folder (searched at any depth), a quoted pattern, or a CSV file
+with a column path. The same command goes on where it was stopped.
+
+Leaves DIR/predictions.csv (path,code,confidence,p_<CODE>...,set,distance,
+flag), skipped.csv (path,reason), differential.csv and report.html, which
+opens in any browser without a network. On several GPUs or processes:
+tools/dist_predict.sh. Research use only, not for diagnosis.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch  # noqa: E402
+
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.apis.predict import predict  # noqa: E402
+from bm_plugins.apis.together import PATIENCE  # noqa: E402
+from bm_plugins.compat.gloo_processes import init_gloo  # noqa: E402
+from bm_plugins.run_manifest import (  # noqa: E402
+    file_facts,
+    write_run_manifest,
+)
+
+
+def main() -> None:
+    """Read the arguments, predict, and name what was written."""
+    args = parse()
+    if args.launcher != 'none':
+        init_gloo(args.launcher, PATIENCE)
+    options = vars(args)
+    del options['launcher']
+    if args.device is None and torch.cuda.is_available():
+        local = int(os.environ.get('LOCAL_RANK', 0))
+        options['device'] = f'cuda:{local % torch.cuda.device_count()}'
+    try:
+        outcome = predict(**options)
+    except KeyboardInterrupt:
+        print('\nstopped; the same command goes on', file=sys.stderr)
+        sys.exit(130)
+    if outcome is None:  # rank 0 says it
+        return
+    print(f'{outcome.predicted} cells, {outcome.skipped} skipped')
+    if outcome.differential is None:
+        print('Complete already; nothing was written.')
+    else:
+        inputs = [args.bundle, args.corrections, args.scheme]
+        write_run_manifest(
+            args.out,
+            inputs=file_facts([file for file in inputs if file]),
+            cells=dict(predicted=outcome.predicted, skipped=outcome.skipped),
+        )
+        if outcome.uncorrected:
+            print(
+                'warning: the report that was there had corrections; this '
+                'one has none. Give --corrections again to have them.'
+            )
+        for text in outcome.differential.warnings:
+            print(f'warning: {text}')
+    print(
+        f'In {args.out}: predictions.csv skipped.csv differential.csv '
+        'report.html'
+    )
+
+
+def parse() -> argparse.Namespace:
+    """The arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/predict.py cells.bundle slides/patient_7 '
+        '--out work_dirs/patient_7',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('bundle', metavar='BUNDLE', help='by tools/publish.py')
+    parser.add_argument('cells', metavar='CELLS')
+    parser.add_argument('--out', required=True, metavar='DIR')
+    parser.add_argument(
+        '--corrections',
+        metavar='CSV',
+        help='exported by report.html: differential and page with them',
+    )
+    parser.add_argument(
+        '--scheme',
+        metavar='CSV',
+        help='code,group,counted: classes in and out of the percentages; '
+        'default: bm_plugins/report/differential_scheme.csv',
+    )
+    parser.add_argument(
+        '--features', metavar='H5', help='write the features, too'
+    )
+    parser.add_argument(
+        '--error-rate',
+        type=float,
+        default=0.05,
+        help='share of sets of classes that may miss the true one; more or '
+        'less than one class left makes a cell "unsure" (default 0.05)',
+    )
+    parser.add_argument(
+        '--report-cells',
+        type=int,
+        default=5000,
+        metavar='N',
+        help='most cells on the page, the doubtful first (default 5000)',
+    )
+    parser.add_argument('--batch-size', type=int, default=64, metavar='N')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=min(8, len(os.sched_getaffinity(0))),
+        metavar='N',
+        help='processes that read images',
+    )
+    parser.add_argument('--device', help='cpu, cuda or cuda:1')
+    parser.add_argument(
+        '--chunk',
+        type=int,
+        default=1024,
+        metavar='N',
+        help='cells that are kept at once (default 1024)',
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='delete another prediction in DIR',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='none',
+        help='set by the launch scripts',
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    cli.run(main)
