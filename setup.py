@@ -23,7 +23,9 @@ setup(
     description='OpenMMLab plugins for bone-marrow cell recognition',
     license='Apache-2.0',
     packages=find_packages(include=['bm_plugins*']),
-    package_data={'bm_plugins': ['*/*.csv', '*/*.j2']},
+    package_data={
+        'bm_plugins': ['*/*.csv', '*/*.j2', 'report/cell_page/*'],
+    },
     python_requires='>=3.10',
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require={

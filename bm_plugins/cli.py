@@ -16,7 +16,17 @@ from mmengine.runner import find_latest_checkpoint
 
 from .errors import InputError, Preempted
 
+EXAMPLES = dict(
+    train='tools/train.py configs/swav_tiny_bm.py',
+    test='tools/test.py configs/linear_tiny_bm.py '
+    'work_dirs/swav_tiny_bm/epoch_120.pth',
+)
 BFLOAT16 = 'optim_wrapper.dtype=bfloat16'
+# What configs read.
+ENVIRONMENT = (
+    *('BM_DATA_ROOT', 'BM_FOLD', 'BM_FEATURES'),
+    *('BM_TIMM', 'BM_TIMM_SIZE'),
+)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -63,14 +73,19 @@ def run_upstream(name: str) -> None:
         args = _check(name, sys.argv[1:])
         script = Path(mmpretrain.__file__).parent / f'.mim/tools/{name}.py'
         sys.argv = [sys.argv[0], *args]
-        runpy.run_path(str(script), run_name='__main__')
+        try:
+            runpy.run_path(str(script), run_name='__main__')
+        except SystemExit as end:
+            if end.code == 0 and {'-h', '--help'} & {*args}:
+                print(f'\nexample: {EXAMPLES[name]}')
+            raise
 
     run(main)
 
 
 def _check_environment() -> None:
     """Refuse values that mmengine cannot put into a config's text."""
-    for name in ('BM_DATA_ROOT', 'BM_FOLD', 'BM_FEATURES'):
+    for name in ENVIRONMENT:
         value = os.environ.get(name)
         if value == '':  # unset, as in any shell script
             del os.environ[name]

@@ -1,7 +1,9 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
 import os
+import resource
 import runpy
+import signal
 import sys
 import traceback
 
@@ -17,7 +19,9 @@ from mmengine.visualization import Visualizer
 
 from bm_plugins.datasets.prepare import prepare
 
+# Threads do not follow into a forked process, which would wait for them.
 torch.set_num_threads(1)
+cv2.setNumThreads(0)
 
 
 @pytest.fixture(autouse=True, scope='session')
@@ -84,6 +88,18 @@ def cells(tmp_path_factory):
             cv2.imwrite(str(file), img.astype(np.uint8))
     prepare(root)
     return root
+
+
+@pytest.fixture
+def small_disk():
+    """Let no file grow beyond some bytes: small_disk(1024)."""
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(
+        resource.RLIMIT_FSIZE, (size, limits[1])
+    )
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture

@@ -118,7 +118,34 @@ def test_linear_config_has_the_backbone_of_pretraining(pretraining, linear):
     assert states[0] == states[1]
 
 
-@pytest.mark.parametrize('name', ['linear_bm', 'linear_tiny_bm'])
+def test_timm_models_are_tested_like_ours(monkeypatch):
+    monkeypatch.setenv('BM_TIMM', 'vit_small_patch14_dinov2')
+    for size, given, how in ((518, 'own', 'bicubic'), (224, '224', 'area')):
+        monkeypatch.setenv('BM_TIMM_SIZE', given)
+        cfg = Config.fromfile('configs/linear_timm_bm.py')
+        assert cfg.model.backbone == dict(
+            type='TimmEncoder',
+            model_name='vit_small_patch14_dinov2',
+            img_size=size,
+        )
+        assert cfg.model.head.in_channels == 384 and cfg.model.neck is None
+        parts = [cfg.test_dataloader, cfg.test_cfg.train_dataloader]
+        for loader in parts:
+            resize = loader.dataset.pipeline[1]
+            assert resize.scale == (size, size) and resize.interpolation == how
+    ours = Config.fromfile('configs/linear_bm.py')
+    assert cfg.data_preprocessor == ours.data_preprocessor  # ImageNet's
+    assert cfg.test_dataloader == ours.test_dataloader
+    assert cfg.test_cfg == ours.test_cfg
+    monkeypatch.setenv('BM_TIMM', 'vit_tiny_patch16_224')
+    cfg = Config.fromfile('configs/linear_timm_bm.py')
+    assert cfg.data_preprocessor.mean == cfg.data_preprocessor.std
+    assert cfg.data_preprocessor.mean == [127.5] * 3
+
+
+@pytest.mark.parametrize(
+    'name', ['linear_bm', 'linear_tiny_bm', 'linear_timm_bm']
+)
 def test_linear_evaluation_does_not_augment(name):
     cfg = Config.fromfile(f'configs/{name}.py')
     test = cfg.test_dataloader.dataset.pipeline

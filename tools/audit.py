@@ -24,12 +24,15 @@ from bm_plugins import cli  # noqa: E402
 from bm_plugins.audit.audit import audit, summary  # noqa: E402
 from bm_plugins.audit.page import write_page  # noqa: E402
 from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
+from bm_plugins.run_manifest import write_run_manifest  # noqa: E402
 
 
 def main() -> None:
     """Read the arguments, look at the images and print what was found."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog='example: tools/audit.py data/matek --out work_dirs/audit',
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument('data_root', help='folder of the collection')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR')
@@ -63,6 +66,7 @@ def main() -> None:
         args.min_correlation,
     )
     write_page(result, args.out / 'audit.html')
+    write_run_manifest(args.out, data=dict(images=len(result.images)))
     for name, count in summary(result):
         print(f'{name:36}{count:8}')
     print(

@@ -36,9 +36,9 @@ from bm_plugins.benchmark import (  # noqa: E402
     solver,
     step,
 )
-from bm_plugins.benchmark.machine import machine  # noqa: E402
 from bm_plugins.benchmark.text import lines  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins.machine import machine  # noqa: E402
 
 RELEASE = 171_374  # images of the collection
 
@@ -94,6 +94,7 @@ def main() -> None:
     """Run the parts and print what they found."""
     parser = argparse.ArgumentParser(
         description=__doc__,
+        epilog='example: tools/benchmark.py input --data data/synthetic',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('part', choices=[*PARTS, 'all'])

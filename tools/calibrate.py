@@ -26,12 +26,19 @@ from bm_plugins.report.calibration_report import (  # noqa: E402
     write_calibration,
 )
 from bm_plugins.report.run_folder import read_run  # noqa: E402
+from bm_plugins.run_manifest import (  # noqa: E402
+    file_facts,
+    write_run_manifest,
+)
 
 
 def main() -> None:
     """Read the runs, print the result and write it."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog='example: tools/calibrate.py work_dirs/test '
+        '--fit work_dirs/val',
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument('run', metavar='RUN', type=Path)
     parser.add_argument('--fit', metavar='VAL_RUN', type=Path, required=True)
@@ -42,6 +49,14 @@ def main() -> None:
     temperature, scores = calibrate(run, fitted_on, args.replicates, args.seed)
     file = args.run / 'calibration.csv'
     write_calibration(file, run, temperature, scores)
+    write_run_manifest(
+        args.run,
+        'run_calibrate.json',
+        inputs=file_facts(
+            [r / 'predictions.csv' for r in (args.run, args.fit)]
+        ),
+        seeds=dict(seed=args.seed),
+    )
     print(calibration_text(run, fitted_on, temperature, scores))
     print(
         f'Written to {file}. Reliability diagrams: tools/plot.py run '

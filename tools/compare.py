@@ -24,7 +24,9 @@ from bm_plugins.report.run_folder import read_run  # noqa: E402
 def main() -> None:
     """Read the runs and print the comparison."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog='example: tools/compare.py work_dirs/run_a work_dirs/run_b',
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument('runs', nargs='+', metavar='RUN')
     parser.add_argument(

@@ -2,8 +2,7 @@
 """Convert a SwAV checkpoint between mmpretrain and mmselfsup.
 
 The weights only, prototypes included; every one must find its place.
-  python tools/convert_swav.py configs/swav_bm.py FROM_MMSELFSUP.pth OUT.pth
-  python tools/convert_swav.py configs/swav_mmselfsup_bm.py FROM.pth OUT.pth
+For mmselfsup's own SwAV the config is configs/swav_mmselfsup_bm.py.
 """
 
 import argparse
@@ -28,6 +27,8 @@ def main() -> None:
     """Read the arguments and convert."""
     parser = argparse.ArgumentParser(
         description=__doc__,
+        epilog='example: tools/convert_swav.py configs/swav_bm.py '
+        'FROM_MMSELFSUP.pth OUT.pth',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help='of the SwAV that is to load it')

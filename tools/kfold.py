@@ -27,12 +27,16 @@ sys.path.insert(0, str(ROOT))
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.cross_validation import cross_validate  # noqa: E402
 from bm_plugins.report.folds_report import folds_report  # noqa: E402
+from bm_plugins.run_manifest import write_run_manifest  # noqa: E402
 
 
 def main() -> None:
     """Run what is missing, then print and write the report."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog='example: tools/kfold.py configs/resnext50_bm.py '
+        '--folds 5 --work-dir work_dirs/kfold',
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument('config', help='a training config')
     parser.add_argument(
@@ -88,6 +92,8 @@ def main() -> None:
     )
     report = folds_report(runs, protocol)
     (folder / 'report.md').write_text(report, encoding='utf-8')
+    # Each fold's run has its own, with config and data.
+    write_run_manifest(folder)
     print(f'\n{report}\nWritten to {folder}: summary.csv folds.csv report.md')
 
 

@@ -43,7 +43,10 @@ def main(argv: list[str] | None = None) -> int:
         int: Exit status: 0, or 2 after a user's error.
     """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog='example: tools/make_synthetic_marrow.py data/synthetic '
+        '--images 2000 --seed 0',
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument('out', nargs='?', type=Path, help='new data root')
     whole = dict(type=int, metavar='N', help='(default: %(default)s)')

@@ -24,7 +24,10 @@ from bm_plugins.errors import InputError  # noqa: E402
 
 def main() -> None:
     """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/pack.py data/matek --kind decoded',
+    )
     parser.add_argument('data_root', help='folder of the collection')
     parser.add_argument(
         '--kind',

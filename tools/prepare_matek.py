@@ -15,7 +15,10 @@ from bm_plugins.datasets.prepare import check, prepare  # noqa: E402
 
 def main() -> None:
     """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/prepare_matek.py data/matek',
+    )
     parser.add_argument('data_root', help='folder of the collection')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--test-fraction', type=float, default=0.2)

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Put runs beside the paper's Tables 2, 3 and 4.
 
-  tools/report.py work_dirs/linear_bm work_dirs/kfold --out work_dirs/report
-
 Each RUN is the --work-dir of tools/test.py or of tools/kfold.py. Writes
 table2, table3 and table4 as .csv, .md and .tex, and report.md with all of
 them, the protocols and what the averages run over.
@@ -16,12 +14,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.report.paper_report import write_report  # noqa: E402
+from bm_plugins.run_manifest import (  # noqa: E402
+    file_facts,
+    write_run_manifest,
+)
 
 
 def main() -> None:
     """Read the runs and write the tables."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog='example: tools/report.py work_dirs/linear_bm '
+        'work_dirs/kfold --out work_dirs/report',
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument('runs', nargs='+', type=Path, metavar='RUN')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR')
@@ -36,6 +41,8 @@ def main() -> None:
     )
     args = parser.parse_args()
     write_report(args.runs, args.out, args.names, args.min_support)
+    read = [file for run in args.runs for file in sorted(run.glob('*.csv'))]
+    write_run_manifest(args.out, inputs=file_facts(read))
     print((args.out / 'report.md').read_text(encoding='utf-8'))
     print(f'Written to {args.out}: report.md table{{2,3,4}}.{{csv,md,tex}}')
 

@@ -25,6 +25,7 @@ from bm_plugins.experiment import (  # noqa: E402
 )
 from bm_plugins.report.results_table import results_table  # noqa: E402
 from bm_plugins.report.run_folder import read_run  # noqa: E402
+from bm_plugins.run_manifest import write_run_manifest  # noqa: E402
 
 EXPERIMENTS = {
     'untrained': None,
@@ -40,7 +41,10 @@ CLASSIC = 'SwAV + linear by SGD'
 
 def main() -> None:
     """Run what is missing, then print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/results.py --data data/matek',
+    )
     parser.add_argument('--data', required=True, help='your collection')
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--epochs', type=int, default=40)
@@ -80,6 +84,8 @@ def main() -> None:
         }
     )
     (args.work_dir / 'results.md').write_text(table)
+    # Each run has its own, with config and data.
+    write_run_manifest(args.work_dir)
     print(table)
 
 

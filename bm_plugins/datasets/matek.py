@@ -160,7 +160,7 @@ class Matek(BaseDataset):
 
         Returns:
             list[dict]: ``img_path``, ``path`` (relative to the image folder),
-            ``row`` (of the manifest) and, with labels, ``gt_label``.
+            ``part``, ``row`` (of the manifest) and, with labels, ``gt_label``.
         """
         manifest = self.ann_file
         paths, labels, splits, folds = read_manifest(manifest, self.with_label)
@@ -174,11 +174,11 @@ class Matek(BaseDataset):
                 'tools/prepare_matek.py.'
             )
         check_files([paths[row] for row in rows], self.img_prefix, manifest)
-        prefix = self.img_prefix
         data = [
-            dict(img_path=f'{prefix}/{paths[row]}', path=paths[row], row=row)
-            for row in rows
+            dict(path=paths[row], part=parts[row], row=row) for row in rows
         ]
+        for item in data:
+            item['img_path'] = f'{self.img_prefix}/{item["path"]}'
         if self.with_label:
             codes = [labels[row] for row in rows]
             found = label_indices(
@@ -196,7 +196,7 @@ class Matek(BaseDataset):
         if self.cache is not None:
             check_readers(self.pipeline.transforms, self.cache)
             file = pack_file(manifest, self.cache, self.cache_dir)
-            self.pack = open_pack(file, self.cache, paths, prefix)
+            self.pack = open_pack(file, self.cache, paths, self.img_prefix)
         protocol = protocol_of(manifest, self.fold)
         if self.split != ('test',):
             protocol += f'; {"/".join(self.split)} part'

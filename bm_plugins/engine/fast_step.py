@@ -74,6 +74,12 @@ class FastStepRunner(Runner):
         """Build it; refuse an accumulation that would change the method."""
         if isinstance(optim_wrapper, dict):
             check_counts(optim_wrapper.get('accumulative_counts', 1))
+            kind = optim_wrapper.get('type', 'OptimWrapper')
+            if kind == 'OptimWrapper' and 'dtype' in optim_wrapper:
+                raise InputError(
+                    f'optim_wrapper.dtype={optim_wrapper["dtype"]} is for '
+                    'mixed precision; add optim_wrapper.type=AmpOptimWrapper.'
+                )
         built = super().build_optim_wrapper(optim_wrapper)
         steps = accumulated(built)
         if steps > 1:

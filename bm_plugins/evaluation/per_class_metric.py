@@ -48,6 +48,10 @@ class PerClassMetric(BaseMetric):
             folder that all nodes share.
         prefix (str, optional): Of the scalars. Defaults to ``'per_class'``.
 
+    Attributes:
+        class_scores (dict[str, float]): ``f1/<CODE>`` and so on of the last
+            test, of the classes with test images.
+
     Raises:
         InputError: Predictions have no labels, or scores of another number of
             classes than the data set.
@@ -69,6 +73,7 @@ class PerClassMetric(BaseMetric):
         self.neighbours = neighbours
         self.replicates = replicates
         self.out_dir = out_dir
+        self.class_scores: dict[str, float] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep index, path, label and scores (C,) of each sample."""
@@ -101,6 +106,14 @@ class PerClassMetric(BaseMetric):
             neighbours = read_neighbours(self.neighbours, codes)
         predictions = scores.argmax(1)
         matrix = confusion_matrix(labels, predictions, len(codes))
+        self.class_scores = {
+            f'{score}/{code}': float(value)
+            for score, column in per_class_scores(matrix)._asdict().items()
+            for code, value, n in zip(
+                codes, column, matrix.sum(1), strict=True
+            )
+            if n and score != 'support'
+        }
         figures = figures_of(
             labels,
             scores,

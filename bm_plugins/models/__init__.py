@@ -7,6 +7,7 @@ from .supcon import SupCon
 from .supcon_head import SupConHead
 from .supcon_loss import SupConLoss
 from .swav_loss import GlobalSwAVLoss
+from .timm_encoder import TimmEncoder
 from .view_preprocessor import SyncFreeViewsPreprocessor
 from .weighted_cross_entropy import WeightedCrossEntropyLoss
 
@@ -19,5 +20,6 @@ __all__ = [
     'SyncFreeDataPreprocessor',
     'SyncFreeMixup',
     'SyncFreeViewsPreprocessor',
+    'TimmEncoder',
     'WeightedCrossEntropyLoss',
 ]

@@ -113,6 +113,13 @@ def test_options_want_a_backbone(cells, tmp_path):
         runner.build_model(nn.Linear(2, 2))
 
 
+def test_dtype_wants_mixed_precision(cells, tmp_path):
+    options = {'optim_wrapper.dtype': 'bfloat16'}
+    runner = tiny_run('swav_tiny_bm', cells, tmp_path, **options)
+    with pytest.raises(InputError, match='add optim_wrapper.type=Amp'):
+        runner.train()
+
+
 def two_ranks(cells, folder):
     runner = tiny_run(
         'supcon_tiny_bm',

@@ -31,7 +31,7 @@ def test_a_run_beside_the_paper(tmp_path, tool, run):
     out = tmp_path / 'out'
     status, printed, error = tool('report', run, '--out', out)
     assert status == 0, error
-    names = {'report.md'}
+    names = {'report.md', 'run.json'}
     names |= {f'table{n}.{e}' for n in (2, 3, 4) for e in ('csv', 'md', 'tex')}
     assert {f.name for f in out.iterdir()} == names
     found = table(out, 4)
