@@ -1,9 +1,7 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
 import os
-import resource
 import runpy
-import signal
 import sys
 import traceback
 
@@ -88,18 +86,6 @@ def cells(tmp_path_factory):
             cv2.imwrite(str(file), img.astype(np.uint8))
     prepare(root)
     return root
-
-
-@pytest.fixture
-def small_disk():
-    """Let no file grow beyond some bytes: small_disk(1024)."""
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(
-        resource.RLIMIT_FSIZE, (size, limits[1])
-    )
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bm_plugins.hdf5_file import new_hdf5
+from tests.full_disk import full_disk
 
 
 def test_what_is_written_is_there(tmp_path):
@@ -22,11 +23,9 @@ def test_what_is_written_is_there(tmp_path):
 
 # Found while values are written, and when the file is closed.
 @pytest.mark.parametrize(('length', 'size'), [(50_000, 1 << 16), (5, 1 << 10)])
-def test_a_full_disk_is_an_error_and_no_crash(
-    tmp_path, small_disk, length, size
-):
-    small_disk(size)
+def test_a_full_disk_is_an_error_and_no_crash(tmp_path, length, size):
     with (
+        full_disk(size),
         pytest.raises(OSError) as error,
         new_hdf5(tmp_path / 'a.h5') as (stream, _),
     ):

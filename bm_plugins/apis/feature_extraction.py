@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,13 @@ from ..engine.checkpoint_keys import backbone_weights
 from ..engine.features import backbone_features, feature_batches
 from ..engine.runner import MarrowRunner
 from ..errors import InputError
+from ..machine import versions
 from ..report.pictures.frozen_features import (
     build_model,
     labelled,
     load_weights,
 )
+from ..run_manifest import file_facts
 from .feature_file import write_features
 
 PARTS = ('train', 'val', 'test')
@@ -121,27 +122,11 @@ def _attributes(
         config=text,
         config_sha256=sha256(text.encode()).hexdigest(),
         checkpoint=Path(checkpoint).name if checkpoint else 'none',
-        checkpoint_sha256=_digest(checkpoint) if checkpoint else '',
-        manifest_sha256=_digest(cells.ann_file),
+        checkpoint_sha256=file_facts([checkpoint])[0]['sha256']
+        if checkpoint
+        else '',
+        manifest_sha256=file_facts([cells.ann_file])[0]['sha256'],
         preprocessing=json.dumps(preprocessing, default=list),
-        versions=json.dumps(_versions()),
+        versions=json.dumps(versions(_PACKAGES)),
         date=datetime.datetime.now().astimezone().isoformat('T', 'seconds'),
     )
-
-
-def _digest(file: str) -> str:
-    total = sha256()
-    with open(file, 'rb') as stream:
-        while chunk := stream.read(1 << 20):
-            total.update(chunk)
-    return total.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # timm is optional
-            continue
-    return found

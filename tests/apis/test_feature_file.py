@@ -9,6 +9,7 @@ import pytest
 
 from bm_plugins.apis.feature_file import read_features, write_features
 from bm_plugins.errors import InputError
+from tests.full_disk import full_disk
 
 VALUES = np.arange(20, dtype=np.float32).reshape(5, 4)
 LABELS = [0, 1, 1, 0, 2]
@@ -73,7 +74,7 @@ def test_a_run_that_ends_early_leaves_the_old_file(tmp_path):
     assert file.read_text() == 'old' and [*tmp_path.iterdir()] == [file]
 
 
-def test_a_full_disk_ends_it_at_once(tmp_path, small_disk):
+def test_a_full_disk_ends_it_at_once(tmp_path):
     file, taken = tmp_path / 'f.h5', []
 
     def large():
@@ -81,8 +82,7 @@ def test_a_full_disk_ends_it_at_once(tmp_path, small_disk):
             taken.append(row)
             yield np.array([row]), np.zeros((1, 20_000))
 
-    small_disk(1 << 16)
-    with pytest.raises(InputError) as error:
+    with full_disk(1 << 16), pytest.raises(InputError) as error:
         write(file, large())
     assert str(error.value).startswith(
         f'cannot write {file}: {os.strerror(errno.EFBIG)}.'
