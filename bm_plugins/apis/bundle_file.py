@@ -85,6 +85,10 @@ def load_bundle(file: str | Path) -> Bundle:
         InputError: The file is missing, no bundle, of another format, or
             damaged.
     """
+    if Path(file).is_dir():
+        raise InputError(
+            f'{file} is a folder; the bundle, a file, is named first.'
+        )
     if not Path(file).is_file():
         raise InputError(
             f'bundle {file} does not exist. Write one by tools/publish.py.'

@@ -94,6 +94,8 @@ def test_cut_file_and_other_files(file, tmp_path):
         load_bundle(tmp_path / 'weights.safetensors')
     with pytest.raises(InputError, match='does not exist'):
         load_bundle(tmp_path / 'none')
+    with pytest.raises(InputError, match='is a folder'):
+        load_bundle(tmp_path)
 
 
 @pytest.mark.parametrize(
