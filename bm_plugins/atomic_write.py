@@ -1,11 +1,19 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+
+_ADVICE = {
+    errno.ENOENT: 'Make its folder, or name another file.',
+    errno.ENOTDIR: 'What should be its folder is a file; name another.',
+    errno.EISDIR: 'It is a folder; name another file.',
+}
+_OTHERWISE = 'Make room, or make the folder writable.'
 
 
 @contextmanager
@@ -34,7 +42,7 @@ def atomic_write(file: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(
             f'cannot write {file}: {error.strerror or error}. What was there '
-            'before is intact. Make room, or make the folder writable.'
+            f'before is intact. {_ADVICE.get(error.errno, _OTHERWISE)}'
         ) from error
     finally:
         # Gone already if all went well.

@@ -20,3 +20,8 @@ class Preempted(Exception):
 
     The command line tools print its message and exit with status 75.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what another library's error says, or its name."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

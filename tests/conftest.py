@@ -17,6 +17,9 @@ from mmengine.visualization import Visualizer
 
 from bm_plugins.datasets.prepare import prepare
 
+# Of each process that the tests start, several at a time: with more threads
+# than cores they wait for one another.
+os.environ['OMP_NUM_THREADS'] = os.environ['MKL_NUM_THREADS'] = '1'
 # Threads do not follow into a forked process, which would wait for them.
 torch.set_num_threads(1)
 cv2.setNumThreads(0)

@@ -82,7 +82,18 @@ def test_a_read_only_folder_is_one_clear_error(read_only):
 
 def test_a_folder_that_is_gone(tmp_path):
     with (
-        pytest.raises(InputError, match='No such file'),
+        pytest.raises(InputError, match='No such file.*Make its folder'),
         atomic_write(tmp_path / 'gone/a.csv') as partial,
     ):
         partial.write_text('new')
+
+
+def test_a_folder_of_that_name(tmp_path):
+    file = tmp_path / 'a.csv'
+    file.mkdir()
+    with (
+        pytest.raises(InputError, match='It is a folder; name another'),
+        atomic_write(file) as partial,
+    ):
+        partial.write_text('new')
+    assert list(tmp_path.iterdir()) == [file]

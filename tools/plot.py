@@ -48,14 +48,21 @@ from bm_plugins.report.pictures.tsne import (  # noqa: E402
     write_tsne,
 )
 from bm_plugins.report.run_folder import read_run  # noqa: E402
+from bm_plugins.run_manifest import (  # noqa: E402
+    file_facts,
+    write_run_manifest,
+)
 
 
 def main() -> None:
-    """Read the arguments, draw and name the files."""
+    """Read the arguments, draw, name the files and note what was read."""
     args = parse()
     make_folder(args.out)
     for file in args.draw(args):
         print(f'Wrote {file}')
+    write_run_manifest(
+        args.out, f'run_{args.what}.json', inputs=file_facts(inputs(args))
+    )
 
 
 def parse() -> argparse.Namespace:
@@ -70,7 +77,7 @@ def parse() -> argparse.Namespace:
 
     def add(name: str, draw, help: str) -> argparse.ArgumentParser:
         command = what.add_parser(name, help=help, description=help)
-        command.set_defaults(draw=draw)
+        command.set_defaults(what=f'plot_{name}', draw=draw)
         command.add_argument(
             '--out', type=Path, required=True, metavar='DIR', help='a folder'
         )
@@ -121,6 +128,17 @@ def parse() -> argparse.Namespace:
             '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE'
         )
     return parser.parse_args()
+
+
+def inputs(args: argparse.Namespace) -> list[Path]:
+    """The files that a picture is made of."""
+    if args.draw is draw_run:
+        return [Path(args.run, 'predictions.csv')]
+    if args.draw is draw_curves:
+        logs = [Path(run).glob('*/vis_data/scalars.json') for run in args.runs]
+        return [file for found in logs for file in sorted(found)]
+    given = [args.config, args.checkpoint or 'none']
+    return [Path(file) for file in given if Path(file).is_file()]
 
 
 def draw_run(args: argparse.Namespace) -> list[Path]:

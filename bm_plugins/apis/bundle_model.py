@@ -8,7 +8,7 @@ from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from ..engine.features import backbone_features
-from ..errors import InputError
+from ..errors import InputError, first_line
 from .bundle import Bundle
 
 # Where a bundle's backbone may come from.
@@ -94,11 +94,10 @@ def build_model(bundle: Bundle) -> BundleModel:
     except InputError:
         raise
     except Exception as error:  # whatever a wrong argument leads to
-        reason = str(error).splitlines()[0] if str(error) else error
         raise InputError(
             f"the bundle's backbone {bundle.backbone.get('type')} does not "
-            f'fit its weights ({type(error).__name__}: {reason}). Publish it '
-            'anew.'
+            f'fit its weights ({type(error).__name__}: {first_line(error)}). '
+            'Publish it anew.'
         ) from error
     return model.eval()
 
@@ -120,9 +119,10 @@ def check_backbone(config: Any) -> None:
     _check_value(config, 'backbone')
     kind = MODELS.module_dict.get(config.get('type'))
     if kind is None or not f'{kind.__module__}.'.startswith(_BACKBONES):
-        raise InputError(
-            f'backbone type {config.get("type")!r}: expected a backbone of '
-            'mmpretrain or of this project.'
+        raise _refusal(
+            'backbone.type',
+            f'{config.get("type")!r} is no backbone of mmpretrain or of this '
+            'project',
         )
 
 
@@ -131,21 +131,28 @@ def _check_value(value: Any, where: str) -> None:
         for key, item in value.items():
             name = f'{where}.{key}'
             if key in LOADERS and item:
-                raise InputError(f'{name}: a bundle may not load {item!r}.')
+                raise _refusal(name, f'a bundle may not load {item!r}')
             if key == 'type' and not _is_registered(item):
-                raise InputError(f'{name}: {item!r} is not registered.')
+                raise _refusal(name, f'{item!r} is not registered')
             _check_value(item, name)
     elif isinstance(value, list | tuple):
         for item in value:
             _check_value(item, where)
     elif isinstance(value, str):
         if set(value) & set('/\\:'):  # a file, a URL or a hub
-            raise InputError(
-                f'{where}: {value!r} is a path or an address, which a bundle '
-                'may not hold.'
+            raise _refusal(
+                where,
+                f'{value!r} is a path or an address, which it may not hold',
             )
     elif value is not None and not isinstance(value, bool | int | float):
-        raise InputError(f'{where}: {type(value).__name__} is not allowed.')
+        raise _refusal(where, f'{type(value).__name__} is not allowed')
+
+
+def _refusal(where: str, why: str) -> InputError:
+    return InputError(
+        f"the bundle's {where}: {why}. If tools/publish.py wrote it, publish "
+        'it anew; else do not trust it.'
+    )
 
 
 def _is_registered(name: Any) -> bool:

@@ -91,7 +91,9 @@ class CellPredictor:
         self.model = model.to(self.device)
         self.reference = known.to(self.device).float()
         self.sure = conformal_threshold(
-            self._probabilities(held.logits), held.labels.numpy(), error_rate
+            probabilities(held.logits, bundle.temperature),
+            held.labels.numpy(),
+            error_rate,
         )
         if math.isinf(self.sure):
             number = len(held.labels)
@@ -137,19 +139,20 @@ class CellPredictor:
                 "the bundle's network gives outputs that are no numbers: its "
                 'weights are broken. Publish it anew.'
             )
-        probabilities = self._probabilities(logits)
-        sets = prediction_sets(probabilities, self.sure)
+        scores = probabilities(logits, self.bundle.temperature)
+        sets = prediction_sets(scores, self.sure)
         flags = tuple(
             UNLIKE if far else UNSURE if size != 1 else ''
             for far, size in zip(
                 distances > self.like, sets.sum(1), strict=True
             )
         )
-        return Judgement(probabilities, sets, distances, flags)
+        return Judgement(scores, sets, distances, flags)
 
-    def _probabilities(self, logits: Tensor) -> np.ndarray:
-        scaled = logits.double() / self.bundle.temperature
-        return scaled.softmax(1).numpy()
+
+def probabilities(logits: Tensor, temperature: float) -> np.ndarray:
+    """Calibrated probabilities (N, C) of logits (N, C), in float64."""
+    return (logits.double() / temperature).softmax(1).numpy()
 
 
 def find_device(name: str | None) -> torch.device:

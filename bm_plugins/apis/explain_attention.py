@@ -48,19 +48,20 @@ def watch_attention() -> Iterator[list[Tensor]]:
 
 
 def attention_rollout(
-    attentions: Sequence[Tensor], grid: tuple[int, int]
+    attentions: Sequence[Tensor], grid: tuple[int, int], class_token: bool
 ) -> Tensor:
     """How much of each patch reaches the features.
 
     Abnar and Zuidema 2020, "Quantifying Attention Flow in Transformers"
     (arXiv:2005.00928), section 3: the product over the layers of
-    (A + I) / 2, A being the mean over the heads. Read at the class token, or
-    as the mean over the patches where there is none.
+    (A + I) / 2, A being the mean over the heads. Read where the features are
+    taken from: at the class token, or as the mean over the patches.
 
     Args:
         attentions (Sequence[Tensor]): One (1, heads, N, N) a layer. The
             patches are the last of the N tokens.
         grid (tuple[int, int]): Rows h and columns w of patches.
+        class_token (bool): Whether the features are the first token's.
 
     Returns:
         Tensor: (h, w), the least taken off, as each patch gets some.
@@ -71,6 +72,6 @@ def attention_rollout(
         mean = attention[0].double().mean(0)
         total = (mean + torch.eye(size, dtype=torch.float64)) / 2 @ total
     patches = grid[0] * grid[1]
-    row = total[0] if size > patches else total.mean(0)
+    row = total[0] if class_token else total[size - patches :].mean(0)
     flow = row[size - patches :].view(grid).float()
     return flow - flow.min()

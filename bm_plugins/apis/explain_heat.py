@@ -49,7 +49,9 @@ def heat_map(model: BundleModel, image: Tensor, target: int) -> Heat:
     if layer is not None:
         values = grad_cam(model, layer, images, target)[0, 0]
     else:
-        values = attention_rollout(attentions, grid)
+        values = attention_rollout(
+            attentions, grid, _class_token(model.backbone)
+        )
     measured = tuple(values.shape)
     values = interpolate(
         values[None, None],
@@ -87,6 +89,13 @@ def grad_cam(
     cam = LayerGradCam(lambda inputs: model(inputs)[1], layer)
     images = images.clone().requires_grad_()
     return cam.attribute(images, target, relu_attributions=True).detach()
+
+
+def _class_token(backbone: nn.Module) -> bool:
+    """Whether a ViT's features are its class token, not a mean."""
+    if hasattr(backbone, 'timm_model'):
+        return getattr(backbone.timm_model, 'global_pool', None) == 'token'
+    return getattr(backbone, 'out_type', None) == 'cls_token'
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..atomic_write import atomic_write
 from ..datasets.manifest import SPLITS
-from ..errors import InputError
+from ..errors import InputError, first_line
 from ..hdf5_file import new_hdf5
 
 _COLUMNS = ('features', 'labels', 'paths', 'splits')
@@ -152,8 +152,7 @@ def read_features(file: str | Path) -> FeatureFile:
     except (OSError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        reason = str(error).splitlines()[0] if str(error) else error
-        raise _wrong(file, 'it cannot be read', str(reason)) from error
+        raise _wrong(file, 'it cannot be read', first_line(error)) from error
     _check(read, file)
     return read
 

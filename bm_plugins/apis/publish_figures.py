@@ -13,7 +13,7 @@ from ..evaluation.feature_distance import distance_threshold
 from ..evaluation.figures import Figure, figures_of
 from ..evaluation.intervals import wilson
 from .bundle import Validation
-from .cell_predictor import LIKE
+from .cell_predictor import LIKE, probabilities
 
 ERROR_RATE = 0.05  # share of conformal sets that may lack the true class
 MIN_SUPPORT = 10  # as PerClassMetric
@@ -21,11 +21,6 @@ _OVER_TEST = (
     *('accuracy', 'balanced_accuracy', 'macro_f1', 'macro_f1_min_support'),
     'calibration_error',
 )
-
-
-def probabilities(logits: Tensor, temperature: float) -> np.ndarray:
-    """Calibrated probabilities (N, C) of logits (N, C), in float64."""
-    return (logits.double() / temperature).softmax(1).numpy()
 
 
 def temperature_of(logits: Tensor, labels: Tensor) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.visualization import MLflowVisBackend as UpstreamBackend
 from mmpretrain.registry import VISBACKENDS
 
-from ..errors import InputError
+from ..errors import InputError, first_line
 
 _FILED = ('.log', '.json', '.csv')
 
@@ -44,7 +44,7 @@ class MLflowVisBackend(UpstreamBackend):
         except MlflowException as error:
             raise InputError(
                 f'mlflow, at {self._tracking_uri or self._save_dir}: '
-                f'{str(error).splitlines()[0]} Start the server, or set '
+                f'{first_line(error)} Start the server, or set '
                 'MLFLOW_TRACKING_URI.'
             ) from error
 

@@ -12,7 +12,7 @@ from mmengine.visualization import WandbVisBackend as UpstreamBackend
 from mmengine.visualization.vis_backend import force_init_env
 from mmpretrain.registry import VISBACKENDS
 
-from ..errors import InputError
+from ..errors import InputError, first_line
 
 
 @VISBACKENDS.register_module()
@@ -30,7 +30,7 @@ class WandbVisBackend(UpstreamBackend):
             super()._init_env()
         except wandb.errors.Error as error:
             raise InputError(
-                f'wandb: {str(error).splitlines()[0]} Log in by `wandb '
+                f'wandb: {first_line(error)} Log in by `wandb '
                 'login`, or export WANDB_MODE=offline and send the run later '
                 'by `wandb sync`.'
             ) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from ..errors import first_line
 from .finding import OK, PROBLEM, Finding
 
 SECONDS = 30
@@ -93,7 +94,7 @@ def _add_up(rank: int, store: str, answer: Connection) -> None:
         answer.send(number.item())
         dist.destroy_process_group()
     except (RuntimeError, OSError) as error:
-        answer.send(f'{type(error).__name__}: {str(error).splitlines()[0]}')
+        answer.send(f'{type(error).__name__}: {first_line(error)}')
 
 
 def _answer(end: Connection) -> object:

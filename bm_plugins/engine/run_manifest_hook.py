@@ -12,6 +12,7 @@ from mmpretrain.registry import HOOKS
 from torch.utils.data import DataLoader
 
 from ..atomic_write import atomic_write
+from ..errors import InputError
 from ..run_manifest import (
     config_facts,
     data_facts,
@@ -39,8 +40,11 @@ class RunManifestHook(Hook):
         self._write(runner, 'train', finished=False)
 
     def after_train(self, runner: Runner) -> None:
-        """Write that it ended."""
-        self._write(runner, 'train')
+        """Write that it ended; a full disk no longer fails what is done."""
+        try:
+            self._write(runner, 'train')
+        except InputError as error:
+            runner.logger.warning(error)
 
     def before_test(self, runner: Runner) -> None:
         """Write what the test is made of."""

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, first_line
 
 _OWN = 'timm_model.'
 
@@ -147,11 +147,10 @@ def _create(model_name: str, pretrained: bool, **kwargs: Any) -> Any:
         )
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
         given = ', '.join(f'{k}={v!r}' for k, v in kwargs.items())
-        reason = str(error).splitlines()[0] if str(error) else error
         raise InputError(
             f'timm cannot build {model_name} with {given or "no arguments"} '
-            f'({type(error).__name__}: {reason}). Change BM_TIMM_SIZE or the '
-            'arguments under model.backbone.'
+            f'({type(error).__name__}: {first_line(error)}). Change '
+            'BM_TIMM_SIZE or the arguments under model.backbone.'
         ) from error
 
 

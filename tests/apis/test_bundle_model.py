@@ -42,7 +42,7 @@ def test_equals_the_classifier_of_the_framework():
     [
         (dict(type='os.system'), 'not registered'),
         (dict(type='antigravity'), 'not registered'),
-        (dict(type='ImageClassifier'), 'expected a backbone'),
+        (dict(type='ImageClassifier'), 'is no backbone of'),
         (dict(init_cfg=dict(type='Pretrained')), 'may not load'),
         (dict(pretrained=True), 'may not load'),
         (dict(norm_cfg=dict(type='evil.module')), 'not registered'),

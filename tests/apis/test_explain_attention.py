@@ -24,8 +24,8 @@ VIT = dict(
 )
 
 
-def _rollout(layers, first):
-    """By loops, in float64; layers of (heads, N, N)."""
+def _rollout(layers, first, at_token):
+    """By loops, in float64; layers of (heads, N, N), patches from first."""
     size = layers[0].shape[-1]
     total = np.eye(size)
     for heads in layers:
@@ -34,14 +34,16 @@ def _rollout(layers, first):
             for j in range(size):
                 step[i, j] = sum(h[i, j] for h in heads) / len(heads)
         total = (0.5 * step + 0.5 * np.eye(size)) @ total
-    row = total[0, first:] if first else total.mean(0)
+    row = total[0, first:] if at_token else total[first:, first:].mean(0)
     return row - row.min()
 
 
-@pytest.mark.parametrize('out', ['cls_token', 'avg_featmap'])
-def test_mmpretrain(out):
+@pytest.mark.parametrize(
+    'out, token',
+    [('cls_token', True), ('avg_featmap', False), ('avg_featmap', True)],
+)
+def test_mmpretrain(out, token):
     torch.manual_seed(0)
-    token = out == 'cls_token'
     config = dict(VIT, out_type=out, with_cls_token=token)
     model = BundleModel(MODELS.build(config), (128,) * 3, (60,) * 3, 8, 3)
     model.eval()
@@ -66,7 +68,7 @@ def test_mmpretrain(out):
         )
     layers = np.array(layers)
     assert layers.shape == (3, 2, 9 + token, 9 + token)
-    expected = _rollout(layers, int(token)).reshape(3, 3)
+    expected = _rollout(layers, int(token), out == 'cls_token').reshape(3, 3)
     assert heat.grid == (3, 3) and not heat.of_class
     found = torch.nn.functional.interpolate(
         torch.from_numpy(expected)[None, None], (48, 48), mode='bilinear'
@@ -97,8 +99,38 @@ def test_timm():
     for one, other in zip(found, expected, strict=True):
         assert one.shape == (1, 3, 10, 10)
         torch.testing.assert_close(one, other)
-    rollout = attention_rollout(found, (3, 3))
+    rollout = attention_rollout(found, (3, 3), class_token=True)
     layers = [layer[0].numpy() for layer in expected]
     np.testing.assert_allclose(
-        rollout, _rollout(layers, 1).reshape(3, 3), atol=1e-6
+        rollout, _rollout(layers, 1, True).reshape(3, 3), atol=1e-6
     )
+
+
+@pytest.mark.parametrize('pool', ['token', 'avg'])
+def test_timm_pooling(pool):
+    """With avg a class token is there, but not what the features are."""
+    torch.manual_seed(0)
+    config = dict(model_name='vit_tiny_patch16_224', img_size=48, depth=2)
+    backbone = MODELS.build(
+        dict(type='TimmEncoder', global_pool=pool, **config)
+    )
+    model = BundleModel(backbone, (128,) * 3, (60,) * 3, 192, 3).eval()
+    for block in backbone.timm_model.blocks:  # far from even
+        torch.nn.init.normal_(block.attn.qkv.weight, std=0.7)
+    image = torch.randint(256, (3, 48, 48), dtype=torch.uint8)
+    with torch.no_grad(), watch_attention() as found:
+        model(image[None])
+    layers = [layer[0].numpy() for layer in found]
+    expected = [
+        _rollout(layers, 1, token).reshape(1, 1, 3, 3)
+        for token in (pool == 'token', pool != 'token')
+    ]
+    right, wrong = (
+        torch.nn.functional.interpolate(
+            torch.from_numpy(rows), (48, 48), mode='bilinear'
+        )[0, 0]
+        for rows in expected
+    )
+    heat = heat_map(model, image, 0).values.double()
+    torch.testing.assert_close(heat, right / right.max(), atol=1e-4, rtol=1e-4)
+    assert (heat - wrong / wrong.max()).abs().max() > 0.01

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from mmengine.hooks import Hook
@@ -72,6 +73,24 @@ def test_a_run_that_is_cut_off_has_no_end(cells, tmp_path):
         runner.train()
     found = json.loads((tmp_path / 'run_train.json').read_text())
     assert found['ended'] is None and found['data']['train']['images'] == 12
+
+
+class FolderIsLost(Hook):
+    priority = 'VERY_HIGH'
+
+    def after_train(self, runner):
+        folder = Path(runner.log_dir)
+        folder.rename(f'{folder}.moved')
+        folder.touch()
+
+
+def test_a_manifest_that_cannot_end_fails_no_training(cells, tmp_path, capfd):
+    runner = tiny_run('swav_tiny_bm', cells, tmp_path, **steps(1))
+    runner.register_hook(FolderIsLost())
+    runner.train()
+    found = json.loads((tmp_path / 'run_train.json').read_text())
+    assert found['ended'] is None
+    assert f'{runner.log_dir} cannot be made' in capfd.readouterr().out
 
 
 def test_a_test_names_what_was_fitted_and_the_checkpoint(

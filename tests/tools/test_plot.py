@@ -1,6 +1,8 @@
 """Pictures from real checkpoints."""
 
 import csv
+import json
+from hashlib import sha256
 
 import cv2
 import numpy as np
@@ -120,4 +122,8 @@ def test_pictures_of_runs(tool, tmp_path):
         'confusion_matrix.png',
         'per_class.png',
         'reliability.png',
+        'run_plot_run.json',
     }
+    found = json.loads((tmp_path / 'out/run_plot_run.json').read_text())
+    content = (run / 'predictions.csv').read_bytes()
+    assert found['inputs'][0]['sha256'] == sha256(content).hexdigest()
