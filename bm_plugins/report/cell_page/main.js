@@ -89,6 +89,9 @@ function goToDoubtful(how) {
 function exportCsv() {
   const decided = cells.flatMap(({ path, code }, i) => store.decided(i)
     ? [[path, classes[store.label(i)].code, 'train', classes[code].code]] : []);
+  if (!decided.length) {
+    return panel.say('Nothing to export: no cell is confirmed or changed yet.');
+  }
   const text = writeCsv([COLUMNS, ...decided]);
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));

@@ -155,6 +155,16 @@ def test_the_export_has_the_name_of_the_folder(driver, folder):
     assert page.text('status') == f'1 cell written to {name}.'
 
 
+def test_nothing_to_export(driver, folder):
+    cells = [cell('h.jpg', 'LYT', 0.90), cell('g.jpg', 'BLA', 0.99)]
+    page = Page(driver, write(folder / 'untouched.html', cells))
+    kept = set(folder.iterdir())
+    page.click('export')
+    assert page.text('status').startswith('Nothing to export')
+    time.sleep(0.3)
+    assert set(folder.iterdir()) == kept
+
+
 def test_a_newer_file_beats_what_the_browser_kept(driver, folder):
     page = Page(driver, write(folder / 'kept.html'))
     for path in ('f.jpg', 'g.jpg', 'h.jpg'):

@@ -113,6 +113,9 @@ def test_contrast_names_and_narrow_screens(page):
     try:
         wide = 'return document.documentElement.scrollWidth'
         assert page.js(wide) == 400
+        right = 'return arguments[0].scrollWidth <= arguments[0].clientWidth'
+        table = page.driver.find_element('css selector', '.scroll')
+        assert page.js(right, table)
         page.js('document.getElementById("work").scrollIntoView()')
         assert not page.get('picker').is_displayed()
         page.click('more')
