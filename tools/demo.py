@@ -120,6 +120,9 @@ def main() -> None:
     print(f'  classifier  {folders["pretrained"]}/linear_probe.pth')
     print(f'  model       {bundle}')
     print(f'  report      {report}/report.html: open it in a browser')
+    print('Next, a folder of your own cells, and all of it on your data:')
+    print(f'  tools/predict.py {bundle} FOLDER --out work_dirs/first')
+    print('  make demo DATA=FOLDER  # writes over work_dirs/demo')
 
 
 def seen_from_root(path: Path) -> Path:

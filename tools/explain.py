@@ -64,8 +64,9 @@ def main() -> None:
     write_nearest(cells, bundle, folder / 'nearest.csv')
     write_page(cells, bundle, folder / 'explain.html')
     write_run_manifest(folder, inputs=file_facts([args.bundle, *args.cells]))
+    number = f'{len(cells)} cell{"s" * (len(cells) > 1)}'
     print(
-        f'{len(cells)} cells in {seconds:.1f} s. Written to '
+        f'{number} in {seconds:.1f} s. Written to '
         f'{folder / "explain.html"} and {folder / "nearest.csv"}.'
     )
 

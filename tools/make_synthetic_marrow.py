@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
 from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
     IMAGE_FOLDER,
+    MARKER,
     VERSION,
     class_counts,
     draw_cell,
@@ -29,8 +30,6 @@ from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
     image_path,
 )
 from bm_plugins.errors import InputError  # noqa: E402
-
-MARKER = 'synthetic_marrow.json'
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -98,9 +98,9 @@ class CellPredictor:
         if math.isinf(self.sure):
             number = len(held.labels)
             raise InputError(
-                f'--error-rate {error_rate:g}: the {number} validation images '
-                f'of the bundle allow {1 / (number + 1):.2g} at least. Give '
-                'more, or publish the model with more validation images.'
+                f'--error-rate {error_rate:g}: the {number} calibration '
+                f'images of the bundle allow {1 / (number + 1):.2g} at least. '
+                'Give more, or publish the model with more calibration images.'
             )
         self.like = distance_threshold(held.distances, LIKE)
 

@@ -3,6 +3,11 @@
 from ..evaluation.intervals import wilson
 from .bundle import Bundle
 
+# Of a model that was trained on tools/make_synthetic_marrow.py's cells.
+SYNTHETIC = (
+    'The model was trained and measured on drawn (synthetic) cells: what it '
+    'says of real cells means nothing.'
+)
 # Fewer training cells than this teach a model hardly anything of a class.
 FEW = 10
 # Below this share of right classes the figures need a warning.
@@ -10,7 +15,7 @@ _GOOD = 0.75
 
 
 def model_warnings(bundle: Bundle) -> list[str]:
-    """Warnings of a weak model and of classes that it hardly knows.
+    """Warnings of a weak or a synthetic model, and of classes it hardly knows.
 
     Args:
         bundle (Bundle): The model.
@@ -19,6 +24,8 @@ def model_warnings(bundle: Bundle) -> list[str]:
         list[str]: Sentences.
     """
     found = []
+    if bundle.info.get('synthetic'):
+        found.append(SYNTHETIC)
     labels = bundle.validation.labels
     held = len(labels)
     right = int((bundle.validation.logits.argmax(1) == labels).sum())
@@ -26,7 +33,7 @@ def model_warnings(bundle: Bundle) -> list[str]:
         low, high = 100 * wilson(right, held)
         found.append(
             f'The model was right in {100 * right / held:.1f} % '
-            f'[{low:.1f}, {high:.1f}] of its {held:,} validation images. The '
+            f'[{low:.1f}, {high:.1f}] of its {held:,} calibration images. The '
             'intervals below do not tell of its errors.'
         )
     counts = bundle.info.get('counts', {})

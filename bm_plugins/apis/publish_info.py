@@ -8,9 +8,11 @@ import numpy as np
 from mmengine.config import Config
 
 from ..datasets import Matek
+from ..datasets.synthetic.collection import MARKER
 from ..machine import machine
 from ..run_manifest import code_version, file_facts
 from .cell_predictor import LIKE
+from .model_warnings import SYNTHETIC
 from .publish_parts import Parts
 from .publish_settings import Settings
 from .publish_training import Training
@@ -58,6 +60,7 @@ def origin(
         checkpoint=Path(checkpoint).name,
         checkpoint_sha256=file_facts([checkpoint])[0]['sha256'],
         manifest_sha256=file_facts([parts.test.ann_file])[0]['sha256'],
+        synthetic=_synthetic(parts),
         protocol=parts.test.metainfo['protocol'],
         code=code_version(),
         versions={name: versions[name] for name in _VERSIONS},
@@ -84,6 +87,10 @@ def origin(
         unmeasured=[c for c, n in zip(codes, sizes[2], strict=True) if not n],
         cautions=_cautions(training, parts, seen),
     )
+
+
+def _synthetic(parts: Parts) -> bool:
+    return Path(parts.test.data_root, MARKER).is_file()
 
 
 def _sizes(part: Matek) -> np.ndarray:
@@ -155,7 +162,7 @@ def _classifier_text(parts: Parts, l2: float | None) -> str:
 def _cautions(
     training: Training, parts: Parts, seen: tuple[int | None, int | None]
 ) -> list[str]:
-    cautions = []
+    cautions = [SYNTHETIC] if _synthetic(parts) else []
     if None in seen and training.labels is not False:
         cautions.append(
             'Whether the training of the checkpoint saw the labels of '

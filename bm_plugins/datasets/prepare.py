@@ -19,6 +19,7 @@ from .manifest import (
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .splits import split_by_list, stratified_split
+from .synthetic.collection import MARKER
 from .whole_image import find_faults
 
 # What a collection's own folder holds besides images.
@@ -134,7 +135,7 @@ def prepare(
     else:
         print('Nothing was left out.')
     counts = Counter(kept_labels)
-    _report_counts(counts, classes)
+    _report_counts(counts, classes, data_root)
     write_stamp(
         manifest,
         dict(
@@ -189,7 +190,7 @@ def check(
             'manifest anew by --overwrite.'
         )
     counts = Counter(labels)
-    _report_counts(counts, classes)
+    _report_counts(counts, classes, data_root)
     write_stamp(
         manifest,
         noted | dict(images=len(paths), counts=counts, unreadable=0),
@@ -234,8 +235,10 @@ def _report(faults: dict[str, str], file: Path) -> None:
         print(f'  and {len(rows) - 20} more')
 
 
-def _report_counts(counts: Counter, classes: Sequence[str]) -> None:
-    if tuple(classes) != CLASSES:
+def _report_counts(
+    counts: Counter, classes: Sequence[str], data_root: str | Path
+) -> None:
+    if tuple(classes) != CLASSES or Path(data_root, MARKER).is_file():
         for code in classes:
             print(f'{code:10} {counts[code]:7}')
         return

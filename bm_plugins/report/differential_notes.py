@@ -180,20 +180,20 @@ def adjusted_notes(not_adjusted: Sequence[str] | None) -> list[str]:
     if not_adjusted is None:
         return [
             'There is no adjusted estimate: it needs the errors of the model '
-            'on validation images, and classes that no person has corrected.'
+            'on calibration images, and classes that no person has corrected.'
         ]
     notes = [
         'The adjusted percentages are those under which these counts are '
         'likeliest if the model confuses the classes here as it did on its '
-        'validation images. Another stain, scanner or disease may break that. '
-        'Their 95 % intervals include chance in the cells counted and in the '
-        'validation images.'
+        'calibration images. Another stain, scanner or disease may break '
+        'that. Their 95 % intervals include chance in the cells counted and '
+        'in the calibration images.'
     ]
     if not_adjusted:
         notes.append(
             f'Not adjusted: {", ".join(not_adjusted)}. The model was tried on '
-            f'fewer than {MIN_SUPPORT} validation images of each, or '
-            'recognised none. For the other classes it is assumed to always '
-            'recognise them.'
+            f'fewer than {MIN_SUPPORT} calibration images of each, or '
+            'recognised none. The estimates of the other classes take it that '
+            'it always recognises these.'
         )
     return notes

@@ -22,11 +22,11 @@ def test_rows(tmp_path):
             held.logits.tolist(), held.labels.tolist(), strict=True
         )
     )
-    assert facts['Accuracy on validation'].startswith(
+    assert facts['Accuracy in calibration'].startswith(
         f'{100 * right / 30:.1f} % ['
     )
-    assert facts['Accuracy on validation'].endswith(
-        'of the 30 images that calibrated it'
+    assert facts['Accuracy in calibration'].endswith(
+        'of the 30 images that calibrate it'
     )
     assert facts['Images'] == (
         r'cells\n: 1,234 predicted, 2 skipped (listed in skipped.csv)'

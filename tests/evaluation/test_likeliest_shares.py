@@ -46,7 +46,7 @@ def test_equals_scipy(error):
             constraints=dict(type='eq', fun=lambda p: p.sum() - 1),
             options=dict(ftol=1e-12, maxiter=500),
         )
-        assert best.success
+        assert best.status in (0, 8)  # 8: no step makes it better any more
         assert loss(shares) < best.fun + 1e-5
         np.testing.assert_allclose(shares, best.x, atol=1e-3)
 

@@ -111,7 +111,7 @@ def test_adjusted():
     (found,) = adjusted_notes(None)
     assert found.startswith('There is no adjusted estimate')
     (found,) = adjusted_notes([])
-    assert 'as it did on its validation images' in found
+    assert 'as it did on its calibration images' in found
     found = adjusted_notes(['ABE', 'FGC'])
     assert found[1].startswith('Not adjusted: ABE, FGC. ')
-    assert 'fewer than 10 validation images' in found[1]
+    assert 'fewer than 10 calibration images' in found[1]

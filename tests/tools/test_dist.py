@@ -208,9 +208,10 @@ def test_the_papers_config_on_four_processes(start, tmp_path):
         start(
             *['tools/dist_train.sh', 'configs/swav_bm.py', 4],
             *['--work-dir', tmp_path, '--cfg-options'],
-            'train_dataloader.batch_size=4',
+            'train_dataloader.batch_size=2',
             'train_dataloader.num_workers=0',
-            'train_dataloader.dataset.indices=16',
+            'train_dataloader.dataset.indices=8',
+            'default_hooks.checkpoint=None',
             'train_cfg.max_epochs=1',
             'default_hooks.logger.interval=1',
         )

@@ -20,7 +20,7 @@ def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
     balanced = (
         'Balanced' in Config.fromfile(file).train_dataloader.sampler.type
     )
-    length = 'sampler.samples_per_class=3' if balanced else 'dataset.indices=9'
+    length = 'sampler.samples_per_class=2' if balanced else 'dataset.indices=6'
     status, _, errors = tool(
         'train',
         file,
@@ -28,7 +28,7 @@ def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
         tmp_path,
         '--cfg-options',
         'train_cfg.max_epochs=1',
-        'train_dataloader.batch_size=4',
+        'train_dataloader.batch_size=3',
         'train_dataloader.num_workers=0',
         f'train_dataloader.{length}',
         'default_hooks.logger.interval=1',

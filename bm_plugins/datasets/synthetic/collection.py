@@ -17,6 +17,7 @@ from .shapes import SIZE, any_angle, noise_patch, polar
 
 VERSION = 1  # Raise it whenever a drawn byte changes.
 IMAGE_FOLDER = 'BM_cytomorphology_data'
+MARKER = 'synthetic_marrow.json'  # in the folder above; says what is drawn
 MIN_PER_CLASS = 8
 FLAT_BELOW = 1000  # The release has no range folders for its small classes.
 # fmt: off

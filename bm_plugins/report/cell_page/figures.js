@@ -12,9 +12,14 @@ function makeFigures(data, store) {
   }
 
   const checked = () => doubtful.filter(store.decided).length;
+  // Else the number is not that of the table.
+  const uncounted = () => {
+    const out = doubtful.filter((i) => !classes[store.label(i)].counted).length;
+    return out ? `; ${digits(out)} of them left out of the count` : '';
+  };
   const here = data.unseen ? ' on this page' : '';
   const progress = () => `${digits(checked())} of ${digits(doubtful.length)} `
-    + `doubtful cells${here} checked`;
+    + `doubtful cells${here} checked${uncounted()}`;
   const unseen = () => !data.unseen ? '' : `; ${digits(data.unseen)} more `
     + `${data.unseen === 1 ? 'is' : 'are'} not shown (predict.py --report-cells)`;
   // Why there is no next one.

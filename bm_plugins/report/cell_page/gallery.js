@@ -36,7 +36,8 @@ function makeGallery(data, store, onSelect) {
     sections.forEach((section, s) => {
       // Sections of the same flag share what there is room for.
       const alike = sections.filter(({ flag }) => flag === section.flag);
-      const printed = Math.ceil(PRINTED / alike.length);
+      // Whole rows.
+      const printed = 8 * Math.ceil(PRINTED / alike.length / 8);
       const list = element('div', { className: 'list' });
       list.setAttribute('role', 'listbox');
       list.setAttribute('aria-multiselectable', 'true');
