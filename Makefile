@@ -6,7 +6,7 @@ REQUIREMENTS := $(wildcard requirements/*.txt) setup.py
 unexport PYTHON
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install demo test lint faults results bench
+.PHONY: install demo test test-gpu lint faults results bench
 
 install: .venv/installed
 
@@ -34,6 +34,10 @@ bench: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What only a GPU shows.
+test-gpu: install
+	BM_TEST_GPU=1 $(BIN)/python -m pytest tests/gpu
 
 lint: install
 	$(BIN)/ruff check .

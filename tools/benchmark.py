@@ -63,7 +63,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
     step=lambda args: step.step(
         args.data,
         configs=args.configs,
-        **given(args, 'runs'),
+        variants=variants(args),
+        iterations=args.steps,
+        **given(args, 'runs', 'workers'),
         top=10 if args.profile else 0,
     ),
     scaling=lambda args: scaling.scaling(args.data, **given(args, 'runs')),
@@ -73,6 +75,14 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
 def given(args: argparse.Namespace, *names: str) -> dict:
     """The options that were given."""
     return {n: getattr(args, n) for n in names if getattr(args, n) is not None}
+
+
+def variants(args: argparse.Namespace) -> dict | None:
+    """Those of ours in the step; None for all that fit."""
+    if not args.no_compile:
+        return None
+    chosen = step.variants_here()
+    return {name: own for name, own in chosen.items() if 'compile' not in own}
 
 
 def drawn_cells() -> str:
@@ -117,13 +127,22 @@ def main() -> None:
     parser.add_argument(
         '--configs', nargs='+', metavar='NAME', help='of step, as swav_bm'
     )
+    parser.add_argument('--steps', type=int, help='of a turn, of step')
+    parser.add_argument(
+        '--workers', type=int, help='of each data loader, of step'
+    )
+    parser.add_argument(
+        '--no-compile',
+        action='store_true',
+        help='of step: leave out the compiled variant, minutes a config',
+    )
     parser.add_argument(
         '--profile',
         action='store_true',
         help='of input and step: name what takes the time',
     )
     args = parser.parse_args()
-    for name in ('runs', 'images', 'entries'):
+    for name in ('runs', 'images', 'entries', 'steps', 'workers'):
         value = getattr(args, name)
         if value is not None and value < 1:
             raise InputError(f'--{name} {value}: expected 1 or more.')

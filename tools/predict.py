@@ -38,7 +38,10 @@ def main() -> None:
     del options['launcher']
     if args.device is None and torch.cuda.is_available():
         local = int(os.environ.get('LOCAL_RANK', 0))
-        options['device'] = f'cuda:{local % torch.cuda.device_count()}'
+        gpu = local % torch.cuda.device_count()
+        # mmengine's log would look for a GPU of this number.
+        os.environ['LOCAL_RANK'] = str(gpu)
+        options['device'] = f'cuda:{gpu}'
     try:
         outcome = predict(**options)
     except KeyboardInterrupt:

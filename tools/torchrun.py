@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+import torch
 from torch.distributed import DistNetworkError, run
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -26,6 +27,12 @@ def main() -> None:
     gpus, script, *arguments = sys.argv[1:]
     if not gpus.isdecimal() or int(gpus) < 1:
         stop(f'GPUS={gpus}: expected the number of processes on this node.')
+    there = torch.cuda.device_count()
+    if script != 'predict.py' and 0 < there < int(gpus):  # NCCL shares none
+        stop(
+            f'GPUS={gpus}: this node has {there}. Give {there} at most, or '
+            'train without GPUs by CUDA_VISIBLE_DEVICES= before the command.'
+        )
     # As many threads a process as there are cores for it.
     threads = str(max((os.cpu_count() or 1) // int(gpus), 1))
     os.environ.setdefault('OMP_NUM_THREADS', threads)

@@ -1,5 +1,6 @@
 """The network of a bundle."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -57,8 +58,20 @@ class BundleModel(nn.Module):
             temperature.
         """
         inputs = (images.to(self.mean.dtype) - self.mean) / self.std
-        features = backbone_features(self.backbone, inputs)
+        with _full_float32():
+            features = backbone_features(self.backbone, inputs)
         return features, self.fc(features)
+
+
+def _full_float32() -> AbstractContextManager[None]:
+    """No TF32, whose rounding tells a GPU's probabilities from a CPU's."""
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    )
 
 
 def build_model(bundle: Bundle) -> BundleModel:

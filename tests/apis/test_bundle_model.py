@@ -63,3 +63,13 @@ def test_timm_loads_nothing():
         backbone = dict(type='TIMMBackbone', model_name=name)
         with pytest.raises(InputError, match='an address'):
             build_model(tiny_bundle(backbone=backbone))
+
+
+def test_no_tf32_in_it_and_training_keeps_it():
+    seen = []
+    model = build_model(tiny_bundle())
+    model.backbone.register_forward_hook(
+        lambda *_: seen.append(torch.backends.cudnn.allow_tf32)
+    )
+    model(torch.zeros(1, 3, 48, 48))
+    assert seen == [False] and torch.backends.cudnn.allow_tf32
