@@ -1,5 +1,6 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
+import gc
 import os
 import runpy
 import sys
@@ -26,6 +27,16 @@ if 'BM_TEST_GPU' not in os.environ:
 # Threads do not follow into a forked process, which would wait for them.
 torch.set_num_threads(1)
 cv2.setNumThreads(0)
+
+
+def pytest_collection_finish():
+    """Spare what was imported from each garbage collection.
+
+    mmengine collects with every data set; half a second each time, and
+    a forked process would copy all the memory that it looks at.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope='session')

@@ -17,10 +17,15 @@ CONFIGS = [
 @pytest.mark.parametrize('file', CONFIGS, ids=lambda file: file.stem)
 def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
     monkeypatch.setenv('BM_DATA_ROOT', str(cells))
-    balanced = (
-        'Balanced' in Config.fromfile(file).train_dataloader.sampler.type
+    config = Config.fromfile(file)
+    balanced = 'Balanced' in config.train_dataloader.sampler.type
+    # Of three classes, in two batches.
+    size, length = (
+        (3, 'sampler.samples_per_class=2')
+        if balanced
+        else (2, 'dataset.indices=4')
     )
-    length = 'sampler.samples_per_class=2' if balanced else 'dataset.indices=6'
+    knn = 'KNNLoop' in str(config.get('val_cfg'))
     status, _, errors = tool(
         'train',
         file,
@@ -28,12 +33,13 @@ def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
         tmp_path,
         '--cfg-options',
         'train_cfg.max_epochs=1',
-        'train_dataloader.batch_size=3',
+        f'train_dataloader.batch_size={size}',
         'train_dataloader.num_workers=0',
         f'train_dataloader.{length}',
         'default_hooks.logger.interval=1',
         'default_hooks.checkpoint=None',
         'load_from=None',
+        *(['val_cfg.per_class=2'] if knn else []),
     )
     assert status == 0, errors
     (scalars,) = tmp_path.glob('*/vis_data/scalars.json')
