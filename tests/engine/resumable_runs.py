@@ -41,13 +41,13 @@ def classifier(cells, work_dir, workers=0, loss=SOFT, **kwargs):
             ),
             train_cfg=dict(augments=dict(type='Mixup', alpha=0.5)),
             backbone=dict(
-                type='ResNet_CIFAR', depth=18, stem_channels=4, base_channels=4
+                type='ResNet_CIFAR', depth=18, stem_channels=8, base_channels=8
             ),
             neck=dict(type='GlobalAveragePooling'),
             head=dict(
                 type='LinearClsHead',
                 num_classes=3,
-                in_channels=32,
+                in_channels=64,
                 loss=loss,
             ),
         ),

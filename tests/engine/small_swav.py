@@ -16,13 +16,15 @@ def small_model(norm='BN'):
         backbone=dict(
             type='ResNet_CIFAR',
             depth=18,
-            stem_channels=4,
-            base_channels=4,
+            # Fewer: oneDNN on AVX2 writes beyond the gradient of a strided
+            # 1x1 convolution in channels_last.
+            stem_channels=8,
+            base_channels=8,
             norm_cfg=NORMS[norm],
         ),
         neck=dict(
             type='SwAVNeck',
-            in_channels=32,
+            in_channels=64,
             hid_channels=0,
             out_channels=8,
         ),
