@@ -1,10 +1,19 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
+# ruff: noqa: E402
 import gc
 import os
 import runpy
 import sys
 import traceback
+
+# Of each process that the tests start, several at a time: with more threads
+# than cores they wait for one another.
+os.environ['OMP_NUM_THREADS'] = os.environ['MKL_NUM_THREADS'] = '1'
+# The suite is for any machine; tests/gpu is what needs a GPU. mmengine looks
+# for one when it is imported.
+if 'BM_TEST_GPU' not in os.environ:
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
 import cv2
 import numpy as np
@@ -18,12 +27,6 @@ from mmengine.visualization import Visualizer
 
 from bm_plugins.datasets.prepare import prepare
 
-# Of each process that the tests start, several at a time: with more threads
-# than cores they wait for one another.
-os.environ['OMP_NUM_THREADS'] = os.environ['MKL_NUM_THREADS'] = '1'
-# The suite is for any machine; tests/gpu is what needs a GPU.
-if 'BM_TEST_GPU' not in os.environ:
-    os.environ['CUDA_VISIBLE_DEVICES'] = ''
 # Threads do not follow into a forked process, which would wait for them.
 torch.set_num_threads(1)
 cv2.setNumThreads(0)

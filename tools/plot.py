@@ -21,8 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch  # noqa: E402
+from mmpretrain.registry import DATASETS  # noqa: E402
 
-from bm_plugins import cli  # noqa: E402
+from bm_plugins import cli, run_manifest  # noqa: E402
 from bm_plugins.apis.feature_file import read_features  # noqa: E402
 from bm_plugins.engine.features import some_rows  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
@@ -35,6 +36,7 @@ from bm_plugins.report.pictures.curves import (  # noqa: E402
 )
 from bm_plugins.report.pictures.frozen_features import (  # noqa: E402
     Features,
+    labelled,
 )
 from bm_plugins.report.pictures.prototypes import (  # noqa: E402
     write_prototypes,
@@ -48,10 +50,6 @@ from bm_plugins.report.pictures.tsne import (  # noqa: E402
     write_tsne,
 )
 from bm_plugins.report.run_folder import read_run  # noqa: E402
-from bm_plugins.run_manifest import (  # noqa: E402
-    file_facts,
-    write_run_manifest,
-)
 
 
 def main() -> None:
@@ -60,8 +58,8 @@ def main() -> None:
     make_folder(args.out)
     for file in args.draw(args):
         print(f'Wrote {file}')
-    write_run_manifest(
-        args.out, f'run_{args.what}.json', inputs=file_facts(inputs(args))
+    run_manifest.write_run_manifest(
+        args.out, f'run_{args.what}.json', **facts(args)
     )
 
 
@@ -130,15 +128,30 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def inputs(args: argparse.Namespace) -> list[Path]:
-    """The files that a picture is made of."""
+def facts(args: argparse.Namespace) -> dict:
+    """What a picture is made of."""
     if args.draw is draw_run:
-        return [Path(args.run, 'predictions.csv')]
+        names = ('predictions', 'figures', 'per_class')
+        files = [Path(args.run, f'{name}.csv') for name in names]
+        return dict(inputs=run_manifest.file_facts(files))
     if args.draw is draw_curves:
         logs = [Path(run).glob('*/vis_data/scalars.json') for run in args.runs]
-        return [file for found in logs for file in sorted(found)]
-    given = [args.config, args.checkpoint or 'none']
-    return [Path(file) for file in given if Path(file).is_file()]
+        files = [file for found in logs for file in sorted(found)]
+        return dict(inputs=run_manifest.file_facts(files))
+    seeds = dict(seed=args.seed)
+    if args.config.endswith('.h5'):
+        return dict(inputs=run_manifest.file_facts([args.config]), seeds=seeds)
+    cfg = read_config(Path(args.config), args.cfg_options)
+    part = 'test' if args.draw is draw_embedding else 'train'
+    dataset = labelled(cfg[f'{part}_dataloader'].dataset, args.split)
+    given = args.checkpoint
+    known = given != 'none' and Path(given).is_file()  # or a URL
+    return dict(
+        config=run_manifest.config_facts(cfg),
+        data={part: run_manifest.data_facts(DATASETS.build(dataset))},
+        checkpoint=run_manifest.file_facts([given])[0] if known else given,
+        seeds=seeds,
+    )
 
 
 def draw_run(args: argparse.Namespace) -> list[Path]:

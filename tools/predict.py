@@ -36,12 +36,12 @@ def main() -> None:
         init_gloo(args.launcher, PATIENCE)
     options = vars(args)
     del options['launcher']
-    if args.device is None and torch.cuda.is_available():
+    if torch.cuda.is_available():
         local = int(os.environ.get('LOCAL_RANK', 0))
         gpu = local % torch.cuda.device_count()
-        # mmengine's log would look for a GPU of this number.
+        # mmengine's log looks for a GPU of this number on any device.
         os.environ['LOCAL_RANK'] = str(gpu)
-        options['device'] = f'cuda:{gpu}'
+        options['device'] = args.device or f'cuda:{gpu}'
     try:
         outcome = predict(**options)
     except KeyboardInterrupt:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""torchrun as dist_train.sh and dist_test.sh call it: GPUS SCRIPT ARGUMENTS.
+"""torchrun as dist_{train,test,predict}.sh call it: GPUS SCRIPT ARGUMENTS.
 
 Reads upstream's variables NNODES, NODE_RANK, MASTER_ADDR and PORT, besides
 MAX_RESTARTS; one node needs none of them. A process that failed has said why,
@@ -27,11 +27,11 @@ def main() -> None:
     gpus, script, *arguments = sys.argv[1:]
     if not gpus.isdecimal() or int(gpus) < 1:
         stop(f'GPUS={gpus}: expected the number of processes on this node.')
-    there = torch.cuda.device_count()
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if script != 'predict.py' and 0 < there < int(gpus):  # NCCL shares none
         stop(
             f'GPUS={gpus}: this node has {there}. Give {there} at most, or '
-            'train without GPUs by CUDA_VISIBLE_DEVICES= before the command.'
+            'run without GPUs by CUDA_VISIBLE_DEVICES= before the command.'
         )
     # As many threads a process as there are cores for it.
     threads = str(max((os.cpu_count() or 1) // int(gpus), 1))
@@ -65,7 +65,8 @@ def main() -> None:
             sys.exit(os.EX_TEMPFAIL)  # try again, with --resume
         stop(f'stopped by {error.sigval.name}.')
     except DistNetworkError as error:
-        stop(f'{" ".join(where)}: {str(error).splitlines()[0]}. Set PORT.')
+        why = str(error).partition('\n')[0]
+        stop(f'{" ".join(where)}: {why}. Set PORT.')
 
 
 def rendezvous(restarts: bool) -> list[str]:

@@ -1,6 +1,7 @@
 """The network of a bundle."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -58,20 +59,27 @@ class BundleModel(nn.Module):
             temperature.
         """
         inputs = (images.to(self.mean.dtype) - self.mean) / self.std
-        with _full_float32():
+        with full_float32():
             features = backbone_features(self.backbone, inputs)
-        return features, self.fc(features)
+            return features, self.fc(features)
 
 
-def _full_float32() -> AbstractContextManager[None]:
+@contextmanager
+def full_float32() -> Iterator[None]:
     """No TF32, whose rounding tells a GPU's probabilities from a CPU's."""
     cudnn = torch.backends.cudnn
-    return cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        deterministic=cudnn.deterministic,
-        allow_tf32=False,
-    )
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision('highest')
+    try:
+        with cudnn.flags(
+            enabled=cudnn.enabled,
+            benchmark=cudnn.benchmark,
+            deterministic=cudnn.deterministic,
+            allow_tf32=False,
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def build_model(bundle: Bundle) -> BundleModel:
@@ -87,7 +95,13 @@ def build_model(bundle: Bundle) -> BundleModel:
         InputError: Its backbone is no registered one, would load something
             else, or does not fit the weights.
     """
-    check_backbone(bundle.backbone)
+    try:
+        check_backbone(bundle.backbone)
+    except InputError as error:
+        raise InputError(
+            f"the bundle's {error} If tools/publish.py wrote it, publish it "
+            'anew; else do not trust it.'
+        ) from error
     shape = bundle.weights.get('fc.weight', torch.empty(0, 0)).shape
     if len(shape) != 2:
         raise InputError(
@@ -128,14 +142,13 @@ def check_backbone(config: Any) -> None:
         InputError: A type is not registered, or an argument is not allowed.
     """
     if not isinstance(config, dict):
-        raise InputError('the backbone is no dict. Publish the bundle anew.')
+        raise InputError(f'backbone: {config!r} is no dict.')
     _check_value(config, 'backbone')
     kind = MODELS.module_dict.get(config.get('type'))
     if kind is None or not f'{kind.__module__}.'.startswith(_BACKBONES):
-        raise _refusal(
-            'backbone.type',
-            f'{config.get("type")!r} is no backbone of mmpretrain or of this '
-            'project',
+        raise InputError(
+            f'backbone.type: {config.get("type")!r} is no backbone of '
+            'mmpretrain or of this project.'
         )
 
 
@@ -144,28 +157,21 @@ def _check_value(value: Any, where: str) -> None:
         for key, item in value.items():
             name = f'{where}.{key}'
             if key in LOADERS and item:
-                raise _refusal(name, f'a bundle may not load {item!r}')
+                raise InputError(f'{name}: a bundle may not load {item!r}.')
             if key == 'type' and not _is_registered(item):
-                raise _refusal(name, f'{item!r} is not registered')
+                raise InputError(f'{name}: {item!r} is not registered.')
             _check_value(item, name)
     elif isinstance(value, list | tuple):
         for item in value:
             _check_value(item, where)
     elif isinstance(value, str):
         if set(value) & set('/\\:'):  # a file, a URL or a hub
-            raise _refusal(
-                where,
-                f'{value!r} is a path or an address, which it may not hold',
+            raise InputError(
+                f'{where}: {value!r} is a path or an address, which a bundle '
+                'may not hold.'
             )
     elif value is not None and not isinstance(value, bool | int | float):
-        raise _refusal(where, f'{type(value).__name__} is not allowed')
-
-
-def _refusal(where: str, why: str) -> InputError:
-    return InputError(
-        f"the bundle's {where}: {why}. If tools/publish.py wrote it, publish "
-        'it anew; else do not trust it.'
-    )
+        raise InputError(f'{where}: {type(value).__name__} is not allowed.')
 
 
 def _is_registered(name: Any) -> bool:

@@ -13,9 +13,9 @@ from ..errors import InputError
 from ..evaluation.conformal import conformal_threshold, prediction_sets
 from ..evaluation.feature_distance import distance_threshold, knn_distance
 from .bundle import Bundle
-from .bundle_model import build_model
+from .bundle_model import build_model, full_float32
 
-# Share of validation cells that count as like the known ones.
+# Share of the calibration images that count as like the known ones.
 LIKE = 0.99
 UNSURE, UNLIKE = 'unsure', 'unlike'
 
@@ -84,7 +84,7 @@ class CellPredictor:
         held = bundle.validation
         if not (len(held.labels) and len(known) and known.shape[1] == dim):
             raise InputError(
-                'the bundle lacks validation outputs or reference features '
+                'the bundle lacks calibration outputs or reference features '
                 'of its own network. Publish it anew.'
             )
         self.bundle = bundle
@@ -131,7 +131,7 @@ class CellPredictor:
             InputError: They are not finite.
         """
         # The number of threads must not change the last bits.
-        with _one_thread():
+        with _one_thread(), full_float32():
             logits = self.model.fc(features).cpu()
             distances = knn_distance(features, self.reference).cpu().numpy()
         if not logits.isfinite().all():

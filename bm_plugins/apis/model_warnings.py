@@ -3,11 +3,6 @@
 from ..evaluation.intervals import wilson
 from .bundle import Bundle
 
-# Of a model that was trained on tools/make_synthetic_marrow.py's cells.
-SYNTHETIC = (
-    'The model was trained and measured on drawn (synthetic) cells: what it '
-    'says of real cells means nothing.'
-)
 # Fewer training cells than this teach a model hardly anything of a class.
 FEW = 10
 # Below this share of right classes the figures need a warning.
@@ -24,8 +19,8 @@ def model_warnings(bundle: Bundle) -> list[str]:
         list[str]: Sentences.
     """
     found = []
-    if bundle.info.get('synthetic'):
-        found.append(SYNTHETIC)
+    if synthetic := bundle.info.get('synthetic'):
+        found.append(str(synthetic))
     labels = bundle.validation.labels
     held = len(labels)
     right = int((bundle.validation.logits.argmax(1) == labels).sum())

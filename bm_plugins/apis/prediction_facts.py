@@ -38,16 +38,16 @@ def prediction_facts(
         'Model': printable(Path(bundle_file).name),
         'Method': str(bundle.info.get('method', 'not said')),
         'Digest of the model': bundle.digest,
-        'Accuracy in calibration': f'{100 * right / held:.1f} % '
-        f'[{low:.1f}, {high:.1f}] of the {held:,} images that calibrate it',
+        'Accuracy on calibration images': f'{100 * right / held:.1f} % '
+        f'[{low:.1f}, {high:.1f}] of {held:,}',
         'Images': f'{printable(str(cells))}: {known["predicted"]:,} predicted'
         f', {known["skipped"]:,} skipped (listed in skipped.csv)',
         'Predicted': f'{known["time"]}, bm_plugins {known["version"]}',
         'Flag "unsure"': 'not exactly one class is left where the set of '
         f'classes may miss the true one in {100 * rate:g} % of cells like '
-        'those of calibration',
+        'the calibration images',
         'Flag "unlike"': 'farther from the training cells, by its features, '
-        f'than {100 * LIKE:g} % of the cells of calibration',
+        f'than {100 * LIKE:g} % of the calibration images',
     }
     if corrections:
         facts['Corrections'] = printable(Path(corrections).name)

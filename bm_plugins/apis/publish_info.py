@@ -12,7 +12,6 @@ from ..datasets.synthetic.collection import MARKER
 from ..machine import machine
 from ..run_manifest import code_version, file_facts
 from .cell_predictor import LIKE
-from .model_warnings import SYNTHETIC
 from .publish_parts import Parts
 from .publish_settings import Settings
 from .publish_training import Training
@@ -89,8 +88,20 @@ def origin(
     )
 
 
-def _synthetic(parts: Parts) -> bool:
-    return Path(parts.test.data_root, MARKER).is_file()
+def _synthetic(parts: Parts) -> str:
+    """A warning where tools/make_synthetic_marrow.py drew the cells."""
+    uses = [
+        use
+        for use, part in (('trained', parts.train), ('measured', parts.test))
+        if Path(part.data_root, MARKER).is_file()
+    ]
+    if not uses:
+        return ''
+    said = 'it says' if 'trained' in uses else 'was measured says'
+    return (
+        f'The model was {" and ".join(uses)} on synthetic cells: what {said} '
+        'nothing of real ones.'
+    )
 
 
 def _sizes(part: Matek) -> np.ndarray:
@@ -162,7 +173,7 @@ def _classifier_text(parts: Parts, l2: float | None) -> str:
 def _cautions(
     training: Training, parts: Parts, seen: tuple[int | None, int | None]
 ) -> list[str]:
-    cautions = [SYNTHETIC] if _synthetic(parts) else []
+    cautions = []
     if None in seen and training.labels is not False:
         cautions.append(
             'Whether the training of the checkpoint saw the labels of '

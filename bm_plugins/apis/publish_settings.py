@@ -138,7 +138,13 @@ def _check_model(model: dict) -> None:
             {k: v for k, v in model['backbone'].items() if k not in LOADERS}
         )
     )
-    check_backbone(model['backbone'])
+    try:
+        check_backbone(model['backbone'])
+    except InputError as error:
+        raise InputError(
+            f'model.{error} A bundle opens anywhere with nothing but '
+            'mmpretrain and this project: give such a backbone in the config.'
+        ) from error
 
 
 def _read_pipeline(pipeline: Sequence[dict]) -> tuple[tuple[int, int], str]:

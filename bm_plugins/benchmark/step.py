@@ -46,7 +46,8 @@ def step(
     """Time training as a whole, by turns in one process.
 
     Each variant of ours trains end to end, and on one batch that is on the
-    device already (``compute only``); the stock side is of
+    device already (``compute only``; with views on the GPU the batch is of
+    files, whose decoding is part of the compute); the stock side is of
     :func:`stock_config`. SwAV's queue is in use, as it is in most of a run.
 
     Args:

@@ -40,11 +40,8 @@ class RunManifestHook(Hook):
         self._write(runner, 'train', finished=False)
 
     def after_train(self, runner: Runner) -> None:
-        """Write that it ended; a full disk no longer fails what is done."""
-        try:
-            self._write(runner, 'train')
-        except InputError as error:
-            runner.logger.warning(error)
+        """Write that it ended."""
+        self._end(runner, 'train')
 
     def before_test(self, runner: Runner) -> None:
         """Write what the test is made of."""
@@ -52,7 +49,14 @@ class RunManifestHook(Hook):
 
     def after_test(self, runner: Runner) -> None:
         """Write that it ended."""
-        self._write(runner, 'test')
+        self._end(runner, 'test')
+
+    def _end(self, runner: Runner, job: str) -> None:
+        # A full disk no longer fails what is done.
+        try:
+            self._write(runner, job)
+        except InputError as error:
+            runner.logger.warning(error)
 
     def _write(self, runner: Runner, job: str, finished: bool = True) -> None:
         if not is_main_process():

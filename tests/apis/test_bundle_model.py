@@ -67,9 +67,22 @@ def test_timm_loads_nothing():
 
 def test_no_tf32_in_it_and_training_keeps_it():
     seen = []
+
+    def precision(*_):
+        seen.append(
+            (
+                torch.backends.cudnn.allow_tf32,
+                torch.get_float32_matmul_precision(),
+            )
+        )
+
     model = build_model(tiny_bundle())
-    model.backbone.register_forward_hook(
-        lambda *_: seen.append(torch.backends.cudnn.allow_tf32)
-    )
-    model(torch.zeros(1, 3, 48, 48))
-    assert seen == [False] and torch.backends.cudnn.allow_tf32
+    model.backbone.register_forward_hook(precision)
+    model.fc.register_forward_hook(precision)
+    torch.set_float32_matmul_precision('high')
+    try:
+        model(torch.zeros(1, 3, 48, 48))
+        precision()
+    finally:
+        torch.set_float32_matmul_precision('highest')
+    assert seen == [(False, 'highest')] * 2 + [(True, 'high')]

@@ -114,5 +114,5 @@ def test_broken_weights_and_foreign_reference():
     with pytest.raises(InputError, match='no numbers'):
         CellPredictor(bundle, 'cpu').judge(torch.zeros(1, 64))
     foreign = Reference(torch.zeros(1, 5).half(), torch.zeros(1), ('a',), ())
-    with pytest.raises(InputError, match='lacks validation'):
+    with pytest.raises(InputError, match='lacks calibration'):
         CellPredictor(tiny_bundle(reference=foreign), 'cpu')

@@ -33,6 +33,8 @@ def test_classes_that_it_hardly_knows():
     assert 'fewer than 10 cells of BLA, NGS, and' in text
 
 
-def test_one_of_drawn_cells():
-    (text,) = of(20, {}, synthetic=True)
-    assert 'drawn (synthetic) cells' in text
+def test_one_of_synthetic_cells():
+    assert of(20, {}, synthetic='Of synthetic cells.') == [
+        'Of synthetic cells.'
+    ]
+    assert of(20, {}, synthetic='') == []

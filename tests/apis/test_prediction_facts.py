@@ -22,12 +22,9 @@ def test_rows(tmp_path):
             held.logits.tolist(), held.labels.tolist(), strict=True
         )
     )
-    assert facts['Accuracy in calibration'].startswith(
-        f'{100 * right / 30:.1f} % ['
-    )
-    assert facts['Accuracy in calibration'].endswith(
-        'of the 30 images that calibrate it'
-    )
+    accuracy = facts['Accuracy on calibration images']
+    assert accuracy.startswith(f'{100 * right / 30:.1f} % [')
+    assert accuracy.endswith('] of 30')
     assert facts['Images'] == (
         r'cells\n: 1,234 predicted, 2 skipped (listed in skipped.csv)'
     )

@@ -38,6 +38,7 @@ def info(**changes):
             totals=[50, 21, 40],
             untrained=['C'],
             unmeasured=['C'],
+            synthetic='Of synthetic cells.',
             cautions=['Beware.'],
             calibration_text='val part',
             test_text='test part',
@@ -77,7 +78,7 @@ def test_says_what_was_measured_with_n_and_interval():
     by_class = rows(card, 'which a few images swing.')
     assert by_class == [[code, *['0.500 [0.300, 0.700]'] * 4] for code in 'AB']
     assert 'nothing is measured: C' in card and 'rightly suggested: C' in card
-    assert '- Beware.' in card
+    assert '- Of synthetic cells.\n- Beware.\n' in card
     assert card.endswith('\n') and '\n\n\n' not in card
 
 

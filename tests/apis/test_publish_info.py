@@ -1,6 +1,7 @@
 """A bundle's record."""
 
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
 
@@ -12,6 +13,7 @@ from bm_plugins.apis.publish_info import origin
 from bm_plugins.apis.publish_parts import make_parts
 from bm_plugins.apis.publish_settings import read_settings
 from bm_plugins.apis.publish_training import Training
+from bm_plugins.datasets.synthetic.collection import MARKER
 from tests.apis.tiny_publish import config, manifest_of
 
 SWAV = Training(
@@ -21,13 +23,16 @@ SWAV = Training(
 
 @pytest.fixture
 def info(cells, tmp_path):
-    def make(training, seen, l2=0.1, supervised=False):
+    def make(training, seen, l2=0.1, supervised=False, synthetic=()):
         init_default_scope('mmpretrain')
         cfg = config(cells, manifest_of(cells), supervised)
         settings = read_settings(cfg)
         file = tmp_path / 'epoch_1.pth'
         file.write_bytes(b'weights')
         parts = make_parts(settings)
+        (tmp_path / MARKER).touch()
+        for name in synthetic:
+            getattr(parts, name).data_root = str(tmp_path)
         return origin(cfg, file, settings, training, parts, seen, l2)
 
     return make
@@ -54,6 +59,7 @@ def test_record(info, cells):
     assert 'Of the 21 calibration images it saw 21' in found['training_text']
     assert '28 images of train, L2 0.1 ' in found['classifier_text']
     assert found['untrained'] == found['unmeasured'] == []
+    assert found['synthetic'] == ''
     assert str(cells.parent) not in json.dumps(found)
 
 
@@ -85,3 +91,16 @@ def test_cautions(info):
     assert any('epoch was chosen' in c for c in found['cautions'])
     assert found['method'] == 'Supervised classifier'
     assert 'trained with the backbone' in found['classifier_text']
+
+
+@pytest.mark.parametrize(
+    ('parts', 'said'),
+    [
+        (('train', 'test'), 'trained and measured on.*what it says nothing'),
+        (('train',), 'trained on synthetic cells: what it says nothing'),
+        (('test',), 'measured on synthetic cells: what was measured says no'),
+    ],
+)
+def test_synthetic_cells(info, parts, said):
+    found = info(SWAV, (0, 0), synthetic=parts)['synthetic']
+    assert re.search(said, found)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bm_plugins.benchmark.step import _summary, step
+from bm_plugins.benchmark.step import GPU_VIEWS, _summary, step
 from bm_plugins.errors import InputError
 
 SMALL = {'train_dataloader.batch_size': 6}
@@ -20,13 +20,16 @@ def test_all_sides_train(cells, name, workers):
     options = SMALL | {'default_hooks.logger.interval': 4}
     if name == 'swav_tiny_bm':
         options['model.head.loss.queue_length'] = 12
+    variants = {'ours': {}, 'half': {'channels_last': True}}
+    if name == 'resnet_tiny_mixup_bm':
+        variants['no views'] = GPU_VIEWS
     found = step(
         str(cells),
         [name],
         runs=1,
         iterations=2,
         workers=workers,
-        variants={'ours': {}, 'half': {'channels_last': True}},
+        variants=variants,
         options=options,
         top=2,
     )

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from mmengine.hooks import Hook
 
+from bm_plugins.engine import RunManifestHook
+from tests.engine.probe_runner import build
 from tests.engine.tiny_runs import steps, tiny_run
 
 
@@ -83,6 +85,8 @@ class FolderIsLost(Hook):
         folder.rename(f'{folder}.moved')
         folder.touch()
 
+    after_test = after_train
+
 
 def test_a_manifest_that_cannot_end_fails_no_training(cells, tmp_path, capfd):
     runner = tiny_run('swav_tiny_bm', cells, tmp_path, **steps(1))
@@ -114,3 +118,13 @@ def test_a_test_names_what_was_fitted_and_the_checkpoint(
     weights = (tmp_path / 'last.pth').read_bytes()
     assert found['checkpoint']['sha256'] == digest(weights)
     assert found['ended']
+
+
+def test_nor_does_it_fail_a_test(cells, tmp_path, capfd):
+    runner = build(cells, tmp_path)
+    runner.register_hook(RunManifestHook())
+    runner.register_hook(FolderIsLost())
+    assert runner.test()
+    found = json.loads((tmp_path / 'run_test.json').read_text())
+    assert found['ended'] is None
+    assert f'{runner.log_dir} cannot be made' in capfd.readouterr().out

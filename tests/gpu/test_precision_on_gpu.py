@@ -11,5 +11,8 @@ def test_float16_goes_on_from_bfloat16():
         MixedPrecision(dtype=d, optimizer=torch.optim.SGD([weight], lr=0.1))
         for d in ('float16', 'bfloat16')
     )
+    scale = half.loss_scaler.get_scale()
     half.load_state_dict(brain.state_dict())
+    assert half.loss_scaler.get_scale() == scale > 1
     brain.load_state_dict(half.state_dict())
+    assert brain.loss_scaler.get_scale() == 1

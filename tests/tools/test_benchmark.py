@@ -1,4 +1,6 @@
+import argparse
 import json
+import runpy
 
 
 def test_a_part_and_its_file(tool, cells, tmp_path):
@@ -30,3 +32,14 @@ def test_input_is_refused_in_one_line(tool, cells, tmp_path):
         status, _, errors = tool('benchmark', *args)
         assert status == 2 and message in errors
         assert 'Traceback' not in errors
+
+
+def test_no_compile(monkeypatch):
+    variants = runpy.run_path('tools/benchmark.py')['variants']
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    assert list(variants(argparse.Namespace(no_compile=True))) == [
+        'ours',
+        'ours, bf16 channels_last',
+        'ours, bf16 channels_last, views on the GPU',
+    ]
+    assert variants(argparse.Namespace(no_compile=False)) is None

@@ -262,3 +262,11 @@ def test_slurm(start, tmp_path):
     test = ['tools/slurm_test.sh', 'night', 'marrow', LINEAR, checkpoint]
     out = finished(start(*test, '--work-dir', tmp_path / 'test', **env))
     assert '--gres=gpu:2' in out and 'macro_f1' in out
+
+
+def test_more_processes_than_gpus(tool, monkeypatch):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+    status, _, error = tool('torchrun', 3, 'train.py', SWAV)
+    assert status == 1 and error.startswith('error: GPUS=3: this node has 2.')
+    assert len(error.splitlines()) == 1

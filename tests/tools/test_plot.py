@@ -36,6 +36,10 @@ def swav(tool, cells, tmp_path, monkeypatch):
     return folder / 'epoch_1.pth'
 
 
+def sha256_of(file):
+    return sha256(file.read_bytes()).hexdigest()
+
+
 def rows(file):
     with open(file, newline='') as stream:
         return list(csv.DictReader(stream))
@@ -53,6 +57,11 @@ def test_pictures_of_checkpoints(tool, swav, cells, tmp_path):
     assert {c: codes.count(c) for c in codes} == {'ABE': 7, 'BLA': 9, 'LYT': 9}
     tool('plot', 'tsne', *args, *split)
     assert rows(out / 'tsne.csv') == found
+    made_of = json.loads((out / 'run_plot_tsne.json').read_text())
+    assert made_of['data']['test']['images'] == 56
+    assert made_of['checkpoint']['sha256'] == sha256_of(swav)
+    assert made_of['config']['name'] == 'linear_tiny_bm.py'
+    assert made_of['seeds'] == dict(seed=3)
 
     args = ('configs/swav_tiny_bm.py', swav, '--out', out)
     status, _, error = tool(
@@ -125,5 +134,7 @@ def test_pictures_of_runs(tool, tmp_path):
         'run_plot_run.json',
     }
     found = json.loads((tmp_path / 'out/run_plot_run.json').read_text())
-    content = (run / 'predictions.csv').read_bytes()
-    assert found['inputs'][0]['sha256'] == sha256(content).hexdigest()
+    read = [run / f'{n}.csv' for n in ('predictions', 'figures', 'per_class')]
+    assert [row['sha256'] for row in found['inputs']] == [
+        sha256_of(file) for file in read
+    ]

@@ -242,3 +242,13 @@ def test_killed_in_the_middle_and_resumed_with_no_cell_twice(
 def test_help_has_an_example(tool):
     status, said, _ = tool('predict', '--help')
     assert status == 0 and 'example: tools/predict.py' in said
+
+
+def test_processes_that_share_a_gpu(predict, cells, tmp_path, monkeypatch):
+    """mmengine's log looks for the GPU of the process, on the CPU too."""
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 1)
+    monkeypatch.setattr('bm_plugins.run_manifest.machine', dict)
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    status, said, error = predict(cells, tmp_path / 'out')
+    assert status == 0 and '12 cells' in said, error

@@ -14,8 +14,9 @@ function makeFigures(data, store) {
   const checked = () => doubtful.filter(store.decided).length;
   // Else the number is not that of the table.
   const uncounted = () => {
-    const out = doubtful.filter((i) => !classes[store.label(i)].counted).length;
-    return out ? `; ${digits(out)} of them left out of the count` : '';
+    const out = doubtful.filter((i) =>
+      !store.decided(i) && !classes[store.label(i)].counted).length;
+    return out ? `; ${digits(out)} of the unchecked left out of the count` : '';
   };
   const here = data.unseen ? ' on this page' : '';
   const progress = () => `${digits(checked())} of ${digits(doubtful.length)} `

@@ -37,7 +37,7 @@ function makeGallery(data, store, onSelect) {
       // Sections of the same flag share what there is room for.
       const alike = sections.filter(({ flag }) => flag === section.flag);
       // Whole rows.
-      const printed = 8 * Math.ceil(PRINTED / alike.length / 8);
+      const printed = 8 * Math.max(Math.floor(PRINTED / alike.length / 8), 1);
       const list = element('div', { className: 'list' });
       list.setAttribute('role', 'listbox');
       list.setAttribute('aria-multiselectable', 'true');

@@ -25,8 +25,8 @@ def test_letters_change_a_class_and_the_next_doubtful_cell_follows(page):
     assert_figures(page, changed({'BLA': -1, 'NGS': 1}, {'BLA': -1}))
     assert page.text('status') == (
         'BLA → NGS. BLA 62, 12.3 %; NGS 201, 39.9 %. '
-        '2 of 6 doubtful cells on this page checked; 1 of them left out of '
-        'the count.'
+        '2 of 6 doubtful cells on this page checked; 1 of the unchecked '
+        'left out of the count.'
     )
     assert page.card(WORSE).text.split('\n') == ['NGS', '40 %', 'was BLA']
     # To a class that is not counted: the letter and Enter are enough.
@@ -74,9 +74,8 @@ def test_all_doubtful_cells_by_keyboard_alone(page):
     assert seen == [WORSE, EVIL, '=1+1.jpg', 'e.jpg', 'd.jpg']
     page.keys(Keys.ENTER)
     assert page.text('progress-text') == (
-        '6 of 6 doubtful cells on this page checked; 1 of them left out of '
-        'the count; 2 more are not shown '
-        '(predict.py --report-cells)'
+        '6 of 6 doubtful cells on this page checked; 2 more are not '
+        'shown (predict.py --report-cells)'
     )
     assert page.text('doubtful') == '2'
     page.keys(Keys.SPACE)

@@ -108,18 +108,18 @@ def test_contrast_names_and_narrow_screens(page):
     assert unnamed == 0
     page.driver.execute_cdp_cmd(
         'Emulation.setDeviceMetricsOverride',
-        dict(width=400, height=800, deviceScaleFactor=1, mobile=True),
+        dict(width=360, height=800, deviceScaleFactor=1, mobile=True),
     )
     try:
         wide = 'return document.documentElement.scrollWidth'
-        assert page.js(wide) == 400
+        assert page.js(wide) == 360
         right = 'return arguments[0].scrollWidth <= arguments[0].clientWidth'
         table = page.driver.find_element('css selector', '.scroll')
         assert page.js(right, table)
         page.js('document.getElementById("work").scrollIntoView()')
         assert not page.get('picker').is_displayed()
         page.click('more')
-        assert page.get('picker').is_displayed() and page.js(wide) == 400
+        assert page.get('picker').is_displayed() and page.js(wide) == 360
     finally:
         page.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
@@ -195,10 +195,10 @@ def test_a_long_title_wraps(driver, folder):
     heading = page.driver.find_element('tag name', 'h1')
     assert heading.text == title
     wide = 'return document.documentElement.scrollWidth'
-    size = dict(width=400, height=800, deviceScaleFactor=1, mobile=True)
+    size = dict(width=360, height=800, deviceScaleFactor=1, mobile=True)
     driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
     try:
-        assert page.js(wide) == 400
+        assert page.js(wide) == 360
         driver.execute_cdp_cmd(
             'Emulation.setEmulatedMedia', {'media': 'print'}
         )
