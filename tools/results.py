@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
 from bm_plugins.experiment import (  # noqa: E402
     Experiment,
     chosen_checkpoint,
@@ -58,6 +59,8 @@ def main() -> None:
         '--work-dir', type=Path, default=ROOT / 'work_dirs/results'
     )
     args = parser.parse_args()
+    if not Path(args.data).is_dir():
+        raise InputError(f'--data {args.data} is no folder.')
     os.environ['BM_DATA_ROOT'] = os.path.abspath(args.data)
     runs = {name: [] for name in [*EXPERIMENTS, CLASSIC]}
     for seed in range(args.seeds):

@@ -20,10 +20,9 @@ def demo(*args):
     )
 
 
-def test_own_cells_from_folder_to_table(tmp_path):
+def test_own_cells_from_folder_to_table(tmp_path, tool):
     data, work_dir = tmp_path / 'cells', tmp_path / 'work'
-    draw = [sys.executable, 'tools/make_synthetic_marrow.py', data]
-    subprocess.run([*draw, '--images', '168'], cwd=ROOT, check=True)
+    tool('make_synthetic_marrow', data, '--images', '168')
     done = demo('--data', data, '--epochs', 2, '--work-dir', work_dir)
     assert done.returncode == 0, done.stderr
     table = done.stdout[done.stdout.index('== F1 by class') :]

@@ -1,4 +1,4 @@
-"""Every training config runs two iterations at full size."""
+"""Every training config runs two iterations, of few and small images."""
 
 import json
 import math
@@ -18,13 +18,17 @@ CONFIGS = [
 def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
     monkeypatch.setenv('BM_DATA_ROOT', str(cells))
     config = Config.fromfile(file)
-    balanced = 'Balanced' in config.train_dataloader.sampler.type
+    loader = config.train_dataloader
+    balanced = 'Balanced' in loader.sampler.type
     # Of three classes, in two batches.
     size, length = (
         (3, 'sampler.samples_per_class=2')
         if balanced
         else (2, 'dataset.indices=4')
     )
+    crop = loader.dataset.pipeline[1]
+    key = 'scale' if 'scale' in crop else 'views.0.size'
+    small = min(crop.get('scale') or crop.views[0]['size'], 64)
     knn = 'KNNLoop' in str(config.get('val_cfg'))
     status, _, errors = tool(
         'train',
@@ -36,6 +40,7 @@ def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
         f'train_dataloader.batch_size={size}',
         'train_dataloader.num_workers=0',
         f'train_dataloader.{length}',
+        f'train_dataloader.dataset.pipeline.1.{key}={small}',
         'default_hooks.logger.interval=1',
         'default_hooks.checkpoint=None',
         'load_from=None',
