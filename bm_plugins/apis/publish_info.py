@@ -97,11 +97,12 @@ def _synthetic(parts: Parts) -> str:
     ]
     if not uses:
         return ''
-    said = 'it says' if 'trained' in uses else 'was measured says'
-    return (
-        f'The model was {" and ".join(uses)} on synthetic cells: what {said} '
-        'nothing of real ones.'
+    what = (
+        'what it says of real ones means nothing'
+        if 'trained' in uses
+        else 'its figures say nothing of real ones'
     )
+    return f'The model was {" and ".join(uses)} on synthetic cells: {what}.'
 
 
 def _sizes(part: Matek) -> np.ndarray:

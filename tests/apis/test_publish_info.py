@@ -96,9 +96,9 @@ def test_cautions(info):
 @pytest.mark.parametrize(
     ('parts', 'said'),
     [
-        (('train', 'test'), 'trained and measured on.*what it says nothing'),
-        (('train',), 'trained on synthetic cells: what it says nothing'),
-        (('test',), 'measured on synthetic cells: what was measured says no'),
+        (('train', 'test'), 'trained and measured on.*what it says of real'),
+        (('train',), 'trained on synthetic cells: what it says of real'),
+        (('test',), 'measured on synthetic cells: its figures say nothing'),
     ],
 )
 def test_synthetic_cells(info, parts, said):
