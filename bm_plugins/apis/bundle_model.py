@@ -140,6 +140,7 @@ def check_backbone(config: Any) -> None:
 
     Raises:
         InputError: A type is not registered, or an argument is not allowed.
+            It begins with the key, as ``backbone.type``, without saying whose.
     """
     if not isinstance(config, dict):
         raise InputError(f'backbone: {config!r} is no dict.')
