@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.datasets.layout import existing_image_folder  # noqa: E402
-from bm_plugins.datasets.manifest import read_manifest  # noqa: E402
+from bm_plugins.datasets.manifest import bits_of, read_manifest  # noqa: E402
 from bm_plugins.datasets.pack_building import (  # noqa: E402
     find_pack,
     open_pack,
@@ -50,9 +50,10 @@ def main() -> None:
     folder = os.path.abspath(existing_image_folder(args.data_root))
     manifest = args.manifest or Path(args.data_root, 'split.csv')
     paths, *_ = read_manifest(manifest, with_label=False)
+    bits = bits_of(manifest, paths, folder)
     file = pack_file(manifest, args.kind, args.output_dir)
     if args.check:
-        pack, reason = find_pack(file, args.kind, paths, folder)
+        pack, reason = find_pack(file, args.kind, paths, folder, bits)
         if pack is None:
             raise InputError(
                 f'{file} cannot be used: {reason} Build it by leaving out '
@@ -60,7 +61,7 @@ def main() -> None:
             )
         pack.check(paths)
     else:
-        pack = open_pack(file, args.kind, paths, folder)
+        pack = open_pack(file, args.kind, paths, folder, bits)
     bad = np.flatnonzero(pack.index['length'] < 0)
     for row in bad[:20]:
         print(f'  cannot be read: {paths[row]}')

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..datasets.image_io import read_image
 from ..errors import InputError, UnreadableImage
 from .bundle import Bundle
 from .cell_list import CellList
 from .read_cell import CellReader
-from .read_image import read_image
 
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
@@ -37,7 +37,9 @@ class CellImages(Dataset):
     def __getitem__(self, index: int) -> np.ndarray | str:
         """The image (3, H, W) uint8 in RGB, or the reason."""
         try:
-            image = read_image(self.cells[index], self.cells.folder)
+            image = read_image(
+                self.cells[index], self.cells.folder, self.cells.bits
+            )
         except UnreadableImage as fault:
             return str(fault)
         return self.reader.resize(image)

@@ -10,14 +10,17 @@ from unicodedata import category
 
 import numpy as np
 
-from ..datasets.layout import IMAGE_ENDINGS, find_image_folder
+from ..datasets.image_io import CONTROLS
+from ..datasets.layout import (
+    IMAGE_ENDINGS,
+    OTHER_IMAGES,
+    find_image_folder,
+    list_images,
+)
+from ..datasets.value_range import value_bits
 from ..errors import InputError
 
-# Folders that systems and archivers add; hidden ones start with a dot.
-_SYSTEM = ('__MACOSX', '@eaDir', '$RECYCLE.BIN', 'System Volume Information')
 _MAGIC = frozenset('*?[')
-# Letters that end a line or act on a terminal, as unicodedata names them.
-CONTROLS = ('Cc', 'Zl', 'Zp')
 
 
 class CellList:
@@ -30,10 +33,18 @@ class CellList:
         folder (str or Path): What the names are relative to.
         names (Iterable[str]): With ``/``; other bytes than UTF-8 as
             ``surrogateescape`` has them.
+
+    Attributes:
+        bits (int or None): Range of 16-bit values, by :func:`value_bits`.
+
+    Raises:
+        InputError: The images mix such ranges.
     """
 
     def __init__(self, folder: str | Path, names: Iterable[str]) -> None:
         self.folder = Path(folder)
+        names = list(names)
+        self.bits = value_bits(names, folder)
         encoded = [os.fsencode(name) for name in names]
         self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
         self._text = b''.join(encoded)
@@ -73,9 +84,9 @@ def list_cells(source: str | Path) -> CellList:
 
     Args:
         source (str or Path): A folder, searched at any depth (where it holds
-            the release's image folder, that one); a pattern as of a shell,
-            ``**`` for any folders; or a CSV file with a column ``path``,
-            relative to the file's folder.
+            the release's image folder, that one); an image; a pattern as of
+            a shell, ``**`` for any folders; or a CSV file with a column
+            ``path``, relative to the file's folder.
 
     Returns:
         CellList: In the CSV's order; else sorted, a folder reached by several
@@ -87,8 +98,11 @@ def list_cells(source: str | Path) -> CellList:
     text = os.fspath(source)
     if os.path.isdir(text):
         folder = find_image_folder(text)
-        cells = CellList(folder, sorted(_walk(str(folder))))
+        cells = CellList(folder, _pictures(str(folder)))
         what = 'holds'
+    elif os.path.isfile(text) and text.lower().endswith(IMAGE_ENDINGS):
+        folder, name = os.path.split(text)
+        cells = CellList(folder, [name])
     elif text.lower().endswith('.csv'):
         cells = CellList(Path(text).parent, _read_paths(text))
         what = 'names'
@@ -104,45 +118,24 @@ def list_cells(source: str | Path) -> CellList:
     return cells
 
 
-def _walk(folder: str, depth: int | None = None) -> Iterator[str]:
-    """Names of images below a folder; each folder once, links or not."""
-    seen = set()
-    todo = [('', 1)]
-    while todo:
-        prefix, level = todo.pop()
-        try:
-            where = os.stat(os.path.join(folder, prefix))
-            entries = sorted(os.scandir(os.path.join(folder, prefix)), key=_by)
-        except OSError as error:
-            raise InputError(
-                f'folder {os.path.join(folder, prefix)} cannot be read: '
-                f'{error.strerror}. Make it readable, or leave it out by a '
-                'CSV file of paths.'
-            ) from error
-        if (where.st_dev, where.st_ino) in seen:
-            continue
-        seen.add((where.st_dev, where.st_ino))
-        below = []
-        for entry in entries:
-            if entry.name[0] == '.' or entry.name in _SYSTEM:
-                continue
-            if entry.is_dir():
-                if depth is None or level < depth:
-                    below.append((f'{prefix}{entry.name}/', level + 1))
-            elif entry.name.lower().endswith(IMAGE_ENDINGS):
-                yield prefix + entry.name
-        todo.extend(reversed(below))
-
-
-def _by(entry: os.DirEntry) -> str:
-    return entry.name
+def _pictures(folder: str, depth: int | None = None) -> list[str]:
+    """Images below a folder, and what may be meant as one."""
+    images, others = list_images(folder, depth)
+    others = [n for n in others if n.lower().endswith(OTHER_IMAGES)]
+    return sorted(images + others)
 
 
 def _match(pattern: str) -> tuple[str, list[str]]:
     """Folder before the first wildcard, and the names that match."""
     parts = pattern.split('/')
     fixed = next(
-        (i for i, part in enumerate(parts) if _MAGIC & set(part)),
+        (
+            i
+            for i, part in enumerate(parts)
+            # QuPath and others put brackets into names of folders.
+            if _MAGIC & set(part)
+            and not os.path.isdir('/'.join(parts[: i + 1]))
+        ),
         len(parts) - 1,
     )
     folder = '/'.join(parts[:fixed]) or ('/' if pattern[:1] == '/' else '.')
@@ -150,8 +143,8 @@ def _match(pattern: str) -> tuple[str, list[str]]:
     if not os.path.isdir(folder):
         return folder, []
     depth = None if '**' in wanted else len(wanted)
-    names = _walk(folder, depth)
-    return folder, sorted(n for n in names if _fits(n.split('/'), wanted))
+    names = _pictures(folder, depth)
+    return folder, [n for n in names if _fits(n.split('/'), wanted)]
 
 
 def _fits(parts: list[str], wanted: list[str]) -> bool:

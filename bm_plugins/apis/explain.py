@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..datasets.value_range import value_bits
 from ..errors import InputError, UnreadableImage
 from .bundle import Bundle
 from .bundle_model import build_model
@@ -73,7 +74,7 @@ def read_cells(
     Raises:
         InputError: One is missing or no image.
     """
-    reader = CellReader(bundle)
+    reader = CellReader(bundle, value_bits([str(f) for f in files]))
     cells = []
     for file in files:
         if not Path(file).is_file():

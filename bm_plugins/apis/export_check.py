@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..datasets.decode import decode_image
+from ..datasets.image_io import decode_image
 from ..datasets.layout import list_images
 from ..errors import InputError
 from .bundle import Bundle

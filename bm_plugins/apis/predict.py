@@ -106,6 +106,7 @@ def predict(
         error_rate=error_rate,
         chunk=chunk,
         features=str(Path(features).resolve()) if features else None,
+        bits=found.bits,
     )
     record = None
 
@@ -159,7 +160,7 @@ def predict(
             record.note_report(None)  # till both files are there
             result = write_report(
                 record.folder,
-                found.folder,
+                found,
                 model,
                 of_scheme,
                 corrected,

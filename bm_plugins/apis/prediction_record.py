@@ -22,6 +22,7 @@ _NAMES = dict(
     error_rate='--error-rate',
     chunk='--chunk',
     features='--features',
+    bits='range of 16-bit values',
 )
 
 
@@ -30,8 +31,8 @@ class PredictionRecord:
 
     Args:
         folder (str or Path): The output folder.
-        identity (dict): ``cells``, ``bundle``, ``error_rate``, ``chunk`` and
-            ``features`` of the prediction.
+        identity (dict): ``cells``, ``bundle``, ``error_rate``, ``chunk``,
+            ``features`` and ``bits`` of the prediction.
         overwrite (bool): Delete another or a finished prediction that is
             there; this one goes on where it was stopped.
 
@@ -120,7 +121,7 @@ class PredictionRecord:
         differ = [
             name
             for key, name in _NAMES.items()
-            if was.get(key) != self.identity[key]
+            if was.get(key) != self.identity.get(key)
         ]
         if differ:
             raise InputError(

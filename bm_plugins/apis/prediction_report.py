@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..datasets.image_io import read_image
 from ..datasets.matek_classes import CLASSES
 from ..errors import UnreadableImage
 from ..report.cell_report import ReportCell, write_cell_report
@@ -17,9 +18,9 @@ from ..report.differential import Differential, differential
 from ..report.differential_scheme import Scheme
 from ..report.differential_table import write_differential
 from .bundle import Bundle
+from .cell_list import CellList
 from .model_warnings import model_warnings
 from .prediction_table import CellRow, read_table
-from .read_image import read_image
 
 THUMBNAIL = 96  # pixels of the longer side
 # More subfolders than that are no smears of one patient.
@@ -44,7 +45,7 @@ class Tally:
 
 def write_report(
     out: Path,
-    folder: Path,
+    source: CellList,
     bundle: Bundle,
     scheme: Scheme,
     corrections: Mapping[str, str],
@@ -56,7 +57,7 @@ def write_report(
 
     Args:
         out (Path): Folder of ``predictions.csv``, and to write to.
-        folder (Path): What its paths are relative to.
+        source (CellList): What was predicted.
         bundle (Bundle): The model.
         scheme (Scheme): Of the differential.
         corrections (Mapping[str, str]): Code by path.
@@ -93,7 +94,7 @@ def write_report(
             row.confidence,
             row.set,
             row.flag,
-            _thumbnail(row.path, folder),
+            _thumbnail(row.path, source),
             corrections.get(row.path),
         )
         for row in chosen
@@ -210,10 +211,10 @@ def validation_confusion(bundle: Bundle) -> np.ndarray:
     return pairs.reshape(number, number)
 
 
-def _thumbnail(path: str, folder: Path) -> bytes:
+def _thumbnail(path: str, source: CellList) -> bytes:
     """A small JPEG; grey where the image has gone since."""
     try:
-        image = read_image(path, folder)
+        image = read_image(path, source.folder, source.bits)
     except UnreadableImage:
         image = np.full((THUMBNAIL, THUMBNAIL, 3), 128, np.uint8)
     scale = THUMBNAIL / max(image.shape[:2])

@@ -77,7 +77,7 @@ def publish(
         return network_outputs(
             model,
             files,
-            CellReader(settings),
+            CellReader(settings, part.bits),
             settings.batch_size,
             settings.num_workers,
             name,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..datasets import Matek
-from ..datasets.decode import decode_image
+from ..datasets.image_io import read_image
 from .bundle import Reference
 
 SIDE = 64  # pixels of a picture's longer side
@@ -32,21 +32,27 @@ def make_reference(
         features.half(),
         torch.tensor([cell['gt_label'] for cell in cells]),
         tuple(cell['path'] for cell in cells),
-        tuple(small_picture(cell['img_path']) for cell in cells),
+        tuple(
+            small_picture(cell['img_path'], bits=cell.get('bits'))
+            for cell in cells
+        ),
     )
 
 
-def small_picture(file: str | Path, side: int = SIDE) -> bytes:
+def small_picture(
+    file: str | Path, side: int = SIDE, bits: int | None = None
+) -> bytes:
     """An image as a small JPEG file.
 
     Args:
         file (str or Path): The image file.
         side (int): Its longer side is made no longer, in pixels.
+        bits (int, optional): As for :func:`read_image`.
 
     Returns:
         bytes: The JPEG file.
     """
-    image = decode_image(Path(file).read_bytes())
+    image = read_image(str(file), bits=bits)
     scale = min(1, side / max(image.shape[:2]))
     small = cv2.resize(
         image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA

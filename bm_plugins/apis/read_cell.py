@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from mmcv import imresize
 
+from ..datasets.image_io import read_image
 from ..errors import UnreadableImage
 from .bundle import Bundle
-from .read_image import read_image
 
 
 class CellReader:
@@ -15,11 +15,13 @@ class CellReader:
 
     Args:
         bundle (Bundle): Has ``size`` and ``interpolation``.
+        bits (int, optional): As for :func:`read_image`.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, bits: int | None = None) -> None:
         self.size = bundle.size
         self.interpolation = bundle.interpolation
+        self.bits = bits
 
     def __call__(self, file: str | Path) -> np.ndarray:
         """Read an image.
@@ -35,7 +37,7 @@ class CellReader:
                 :func:`read_image` says.
         """
         try:
-            image = read_image(str(file))
+            image = read_image(str(file), bits=self.bits)
         except UnreadableImage as fault:
             raise UnreadableImage(
                 f'cannot read image {file} ({fault}). Restore the file, or '

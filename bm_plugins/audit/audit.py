@@ -13,6 +13,7 @@ from ..csv_file import write_csv
 from ..datasets.layout import existing_image_folder, labels_of, list_images
 from ..datasets.manifest import read_manifest
 from ..datasets.matek_classes import CLASSES
+from ..datasets.value_range import value_bits
 from ..errors import InputError
 from ..output_folder import make_folder
 from .fingerprint import Fingerprint, fingerprints
@@ -127,8 +128,10 @@ def audit(
         )
     known = _manifest(Path(data_root, 'split.csv'))
     make_folder(out)
-    found = fingerprints(paths, folder, out / 'fingerprints.csv', workers)
-    pairs = _pairs(found, folder, max_distance, min_correlation)
+    bits = value_bits(paths, folder)
+    file = out / 'fingerprints.csv'
+    found = fingerprints(paths, folder, file, workers, bits)
+    pairs = _pairs(found, folder, max_distance, min_correlation, bits)
     exact = {row for p in pairs if p.kind == 'exact' for row in (p.one, p.two)}
     images = []
     for row, path in enumerate(paths):
@@ -178,6 +181,7 @@ def _pairs(
     folder: Path,
     max_distance: int,
     min_correlation: float,
+    bits: int | None,
 ) -> list[Pair]:
     """Pairs that join all groups: of equal bytes each with the first."""
     pairs, first = [], {}
@@ -193,6 +197,7 @@ def _pairs(
         folder,
         max_distance,
         min_correlation,
+        bits,
     )
     for one, two, distance, correlation in near:
         pairs.append(Pair(rows[one], rows[two], 'near', distance, correlation))

@@ -14,7 +14,7 @@ import imagehash
 from PIL import Image
 from rich.progress import Progress
 
-from ..datasets.whole_image import check_workers, read_whole
+from ..datasets.image_io import check_workers, decode_image, read_content
 from ..errors import InputError, UnreadableImage
 
 
@@ -42,7 +42,9 @@ class Fingerprint:
 COLUMNS = [field.name for field in fields(Fingerprint)]
 
 
-def fingerprint(path: str, folder: str | Path) -> Fingerprint:
+def fingerprint(
+    path: str, folder: str | Path, bits: int | None = None
+) -> Fingerprint:
     """Read one image.
 
     The perceptual hash is ImageHash's ``phash`` (Zauner 2010, section 3.2.1):
@@ -51,10 +53,12 @@ def fingerprint(path: str, folder: str | Path) -> Fingerprint:
     Args:
         path (str): Path relative to ``folder``.
         folder (str or Path): The image folder.
+        bits (int, optional): As for :func:`decode_image`.
     """
     size, modified = _state(path, folder)
     try:
-        content, image = read_whole(path, folder)
+        content = read_content(path, folder)
+        image = decode_image(content, bits)
     except UnreadableImage as fault:
         return Fingerprint(path, size, modified, '', '', str(fault))
     grey = Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
@@ -69,7 +73,11 @@ def fingerprint(path: str, folder: str | Path) -> Fingerprint:
 
 
 def fingerprints(
-    paths: Sequence[str], folder: str | Path, file: Path, workers: int = 1
+    paths: Sequence[str],
+    folder: str | Path,
+    file: Path,
+    workers: int = 1,
+    bits: int | None = None,
 ) -> list[Fingerprint]:
     """Read all images, with a progress bar; those known already are not.
 
@@ -79,6 +87,7 @@ def fingerprints(
         file (Path): CSV file that keeps each result as it comes, so that the
             next call goes on where this one was stopped.
         workers (int): Number of processes.
+        bits (int, optional): As for :func:`decode_image`.
 
     Returns:
         list[Fingerprint]: One a path (N,).
@@ -93,7 +102,7 @@ def fingerprints(
         if old and (old.size, old.modified) != _state(path, folder):
             del known[path]
     missing = [path for path in paths if path not in known]
-    read = partial(fingerprint, folder=folder)
+    read = partial(fingerprint, folder=folder, bits=bits)
     try:
         new = not file.exists() or not file.stat().st_size
         # A line that a kill cut short must not take the next one with it.

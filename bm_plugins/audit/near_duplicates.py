@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from ..datasets.image_io import read_image
+
 SIDE = 64  # pixels that are compared, a side
 
 
@@ -17,6 +19,7 @@ def near_pairs(
     folder: str | Path,
     max_distance: int = 8,
     min_correlation: float = 0.95,
+    bits: int | None = None,
 ) -> Iterator[tuple[int, int, int, float]]:
     """Pairs of images that are alike, by hash and then by pixels.
 
@@ -30,6 +33,7 @@ def near_pairs(
         folder (str or Path): The image folder.
         max_distance (int): Bits in which the hashes may differ.
         min_correlation (float): Least correlation of the pixels.
+        bits (int, optional): As for :func:`read_image`.
 
     Yields:
         tuple[int, int, int, float]: Two rows, their distance and correlation.
@@ -37,7 +41,7 @@ def near_pairs(
 
     @lru_cache(maxsize=20_000)  # 330 MB at most
     def pixels(row: int) -> np.ndarray:
-        return standardised(cv2.imread(str(Path(folder, paths[row]))))
+        return standardised(read_image(paths[row], folder, bits))
 
     for one, two, distance in _close_hashes(hashes, max_distance):
         correlation = float(pixels(one) @ pixels(two))

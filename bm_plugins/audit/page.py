@@ -7,6 +7,7 @@ import cv2
 from jinja2 import Environment, PackageLoader
 
 from ..atomic_write import atomic_write
+from ..datasets.image_io import read_image
 from .audit import Audit, summary
 
 THUMBNAIL = 96  # pixels a side
@@ -80,7 +81,7 @@ def _fold(fold: str) -> str:
 
 def _thumbnail(file: Path) -> str:
     """A small JPEG in base64."""
-    image = cv2.imread(str(file))
+    image = read_image(str(file))
     scale = THUMBNAIL / max(image.shape[:2])
     small = cv2.resize(
         image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA

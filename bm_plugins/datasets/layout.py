@@ -1,14 +1,32 @@
 """Where a collection keeps its images, and what their paths say."""
 
 import os
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from mmengine.logging import print_log
+
 from ..errors import InputError
 
 IMAGE_FOLDERS = ('BM_cytomorphology_data', 'bone_marrow_cell_dataset')
-IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp')
+IMAGE_ENDINGS = (*('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp', '.webp'),)
+# Pictures of other kinds, which must not be passed over without a word.
+OTHER_IMAGES = (
+    *('.gif', '.heic', '.heif', '.avif', '.jp2', '.j2k', '.jxl', '.psd'),
+    *('.dng', '.cr2', '.nef', '.arw', '.raw', '.ppm', '.dcm', '.lif'),
+    *('.svs', '.ndpi', '.czi', '.scn', '.mrxs', '.vsi', '.nd2', '.bif'),
+)
+# What systems, storage boxes and archivers add, in lower case; what starts
+# with a dot is hidden.
+_SYSTEM = (
+    *('__macosx', '@eadir', '$recycle.bin', 'recycler', '#recycle'),
+    *('@recycle', '#snapshot', '@recently-snapshot', 'lost+found'),
+    *('system volume information', 'found.000'),
+    *('thumbs.db', 'ehthumbs.db', 'desktop.ini'),
+)
+_THUMBNAILS = 'synofile_thumb_'
 
 
 def find_image_folder(data_root: str | Path) -> Path:
@@ -93,29 +111,70 @@ def labels_of(paths: Iterable[str], classes: Collection[str]) -> list[str]:
     return labels
 
 
-def list_images(folder: str | Path) -> tuple[list[str], list[str]]:
+def list_images(
+    folder: str | Path, depth: int | None = None
+) -> tuple[list[str], list[str]]:
     """Images and other files of a folder, at any depth.
 
-    Hidden files and folders, and those that archivers add, are passed over.
+    Hidden files and folders, and those that systems and archivers add, are
+    passed over, and so is a link to a folder that holds ``folder``. A folder
+    reached by several ways counts once: by its own place where it has one,
+    else by the first link. Says in the log what was passed over.
 
     Args:
         folder (str or Path): The image folder.
+        depth (int, optional): Levels to search; 1 is the folder itself.
+            Defaults to None: all.
 
     Returns:
         tuple[list[str], list[str]]: Image paths and other paths, relative to
         ``folder``, with ``/``, sorted the same on any file system.
+
+    Raises:
+        InputError: A folder cannot be read.
     """
-    images, others = [], []
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [n for n in folders if n[0] != '.' and n != '__MACOSX']
-        relative = Path(parent).relative_to(folder).as_posix()
-        prefix = '' if relative == '.' else f'{relative}/'
-        for name in names:
-            if name.startswith('.'):
+    root = os.path.realpath(folder)
+    images, others, skipped = [], [], Counter()
+    todo, links, seen = deque([('', 1)]), deque(), set()
+    while todo or links:
+        prefix, level = todo.popleft() if todo else links.popleft()
+        place = os.path.join(folder, prefix)
+        try:
+            where = os.stat(place)
+            if (where.st_dev, where.st_ino) in seen:
                 continue
-            is_image = name.lower().endswith(IMAGE_ENDINGS)
-            (images if is_image else others).append(prefix + name)
+            seen.add((where.st_dev, where.st_ino))
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            raise InputError(
+                f'folder {place} cannot be read: {error.strerror}. Make it '
+                'readable, or move it away.'
+            ) from error
+        for entry in entries:
+            name = entry.name.lower()
+            is_folder = entry.is_dir()
+            is_image = name.endswith(IMAGE_ENDINGS)
+            if name in _SYSTEM or name.startswith(('.', _THUMBNAILS)):
+                if is_folder or is_image:
+                    skipped[entry.name if is_folder else 'hidden images'] += 1
+            elif not is_folder:
+                (images if is_image else others).append(prefix + entry.name)
+            elif depth is None or level < depth:
+                below = f'{prefix}{entry.name}/', level + 1
+                if not entry.is_symlink():
+                    todo.append(below)
+                elif _holds(os.path.realpath(entry), root):
+                    skipped[f'{entry.name}, a link to a folder above'] += 1
+                else:
+                    links.append(below)
+    if skipped:
+        listed = ', '.join(f'{n} x {name}' for name, n in skipped.items())
+        print_log(f'Passed over in {folder}: {listed}.', logger='current')
     return sorted(images), sorted(others)
+
+
+def _holds(outer: str, inner: str) -> bool:
+    return os.path.commonpath((outer, inner)) == outer
 
 
 def check_files(

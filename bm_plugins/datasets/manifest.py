@@ -15,6 +15,7 @@ from ..atomic_write import atomic_write
 from ..csv_file import write_csv
 from ..errors import InputError
 from .layout import labels_of
+from .value_range import value_bits
 
 SPLITS = frozenset({'train', 'val', 'test'})
 
@@ -211,6 +212,25 @@ def read_stamp(manifest: str | Path) -> dict | None:
         return None
     digest = sha256(Path(manifest).read_bytes()).hexdigest()
     return stamp if stamp.get('sha256') == digest else None
+
+
+def bits_of(
+    manifest: str | Path, paths: Sequence[str], folder: str | Path
+) -> int | None:
+    """Range of the images' 16-bit values: as the stamp says, else looked up.
+
+    Args:
+        manifest (str or Path): The manifest.
+        paths (Sequence[str]): All its paths.
+        folder (str or Path): The image folder.
+
+    Returns:
+        int or None: As :func:`value_bits`, and its errors.
+    """
+    stamp = read_stamp(manifest) or {}
+    if 'bits' in stamp:
+        return stamp['bits']
+    return value_bits(paths, folder)
 
 
 def protocol_of(manifest: str | Path, fold: int | None) -> str:

@@ -13,6 +13,7 @@ from ..errors import InputError, UnreadableImage
 from .draw import DrawIndex, draws_globally, seed_generators
 from .layout import check_files, find_image_folder
 from .manifest import (
+    bits_of,
     is_verified,
     label_indices,
     protocol_of,
@@ -74,6 +75,8 @@ class Matek(BaseDataset):
         metainfo (dict): ``classes`` and ``full_names`` (C,); ``protocol``, how
             the test part was chosen; with labels ``train_support`` (C,), the
             images of each class outside the test part.
+        bits (int or None): Range of 16-bit values, as the stamp says or
+            :func:`bm_plugins.datasets.value_range.value_bits` finds.
         unreadable (Tensor): How often each image (N,) was skipped, in memory
             that the workers share.
 
@@ -160,7 +163,8 @@ class Matek(BaseDataset):
 
         Returns:
             list[dict]: ``img_path``, ``path`` (relative to the image folder),
-            ``part``, ``row`` (of the manifest) and, with labels, ``gt_label``.
+            ``part``, ``row`` (of the manifest), with labels ``gt_label``, and
+            ``bits`` where 16-bit values need it.
         """
         manifest = self.ann_file
         paths, labels, splits, folds = read_manifest(manifest, self.with_label)
@@ -177,7 +181,10 @@ class Matek(BaseDataset):
         data = [
             dict(path=paths[row], part=parts[row], row=row) for row in rows
         ]
+        self.bits = bits_of(manifest, paths, self.img_prefix)
         for item in data:
+            if self.bits:
+                item['bits'] = self.bits
             item['img_path'] = f'{self.img_prefix}/{item["path"]}'
         if self.with_label:
             codes = [labels[row] for row in rows]
@@ -196,7 +203,9 @@ class Matek(BaseDataset):
         if self.cache is not None:
             check_readers(self.pipeline.transforms, self.cache)
             file = pack_file(manifest, self.cache, self.cache_dir)
-            self.pack = open_pack(file, self.cache, paths, self.img_prefix)
+            self.pack = open_pack(
+                file, self.cache, paths, self.img_prefix, self.bits
+            )
         protocol = protocol_of(manifest, self.fold)
         if self.split != ('test',):
             protocol += f'; {"/".join(self.split)} part'

@@ -18,7 +18,7 @@ from rich.progress import track
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
-from .decode import decode_image
+from .image_io import decode_image
 from .packed_images import (
     HEADER_BYTES,
     INDEX,
@@ -30,6 +30,8 @@ from .packed_images import (
 
 # More than there are cores, to hide how long a slow disk takes to answer.
 _THREADS = 16
+# Raise where decode_image gives other pixels than before.
+_DECODING = 2
 
 
 def pack_file(
@@ -63,7 +65,11 @@ def pack_file(
 
 
 def open_pack(
-    file: Path, kind: str, paths: Sequence[str], folder: str | Path
+    file: Path,
+    kind: str,
+    paths: Sequence[str],
+    folder: str | Path,
+    bits: int | None = None,
 ) -> PackedImages:
     """Open a pack; build it first where it is missing, stale or damaged.
 
@@ -76,25 +82,30 @@ def open_pack(
         kind (str): ``jpeg`` or ``decoded``.
         paths (Sequence[str]): All paths (N,) of the manifest.
         folder (str or Path): What they are relative to.
+        bits (int, optional): As for :func:`decode_image`. Defaults to None.
 
     Raises:
         InputError: The disk is full, the folder cannot be written or has no
             locks.
     """
-    pack, reason = find_pack(file, kind, paths, folder)
+    pack, reason = find_pack(file, kind, paths, folder, bits)
     if pack is None:
         with _locked(file, reason):
             # Another process may have built it meanwhile.
-            pack, reason = find_pack(file, kind, paths, folder)
+            pack, reason = find_pack(file, kind, paths, folder, bits)
             if pack is None:
                 print_log(f'Building {file}: {reason}', 'current')
-                build_pack(file, kind, paths, folder)
+                build_pack(file, kind, paths, folder, bits)
                 pack = PackedImages(file)
     return pack
 
 
 def find_pack(
-    file: Path, kind: str, paths: Sequence[str], folder: str | Path
+    file: Path,
+    kind: str,
+    paths: Sequence[str],
+    folder: str | Path,
+    bits: int | None = None,
 ) -> tuple[PackedImages | None, str]:
     """The pack, or None and why it cannot be used.
 
@@ -109,6 +120,8 @@ def find_pack(
     header = pack.header
     if (header['kind'], header['paths']) != (kind, hash_paths(paths)):
         return None, 'the manifest names other images.'
+    if kind == 'decoded' and header.get('decoding') != [_DECODING, bits]:
+        return None, 'images are decoded in another way now.'
     found = file_stats(paths, folder)
     changed = np.flatnonzero(
         (pack.index['size'] != found[:, 0])
@@ -123,7 +136,11 @@ def find_pack(
 
 
 def build_pack(
-    file: Path, kind: str, paths: Sequence[str], folder: str | Path
+    file: Path,
+    kind: str,
+    paths: Sequence[str],
+    folder: str | Path,
+    bits: int | None = None,
 ) -> None:
     """Write the pack, with a progress bar, and read it back to check it.
 
@@ -144,7 +161,9 @@ def build_pack(
         with open(written, 'wb') as stream:
             stream.write(bytes(offset))
             images = track(
-                _read_all(paths, folder, kind), 'Packing', total=len(paths)
+                _read_all(paths, folder, kind, bits),
+                'Packing',
+                total=len(paths),
             )
             for record, image in zip(index, images, strict=True):
                 record['offset'], record['length'] = offset, -1
@@ -161,6 +180,7 @@ def build_pack(
             stream.write(
                 make_header(
                     kind=kind,
+                    decoding=[_DECODING, bits],
                     images=len(paths),
                     paths=hash_paths(paths),
                     index=blake2b(index).hexdigest(),
@@ -200,10 +220,10 @@ def file_stats(paths: Sequence[str], folder: str | Path) -> np.ndarray:
 
 
 def _read_all(
-    paths: Sequence[str], folder: str | Path, kind: str
+    paths: Sequence[str], folder: str | Path, kind: str, bits: int | None
 ) -> Iterator[np.ndarray | None]:
     """What to keep of each image, read ahead by a few."""
-    read, ahead = partial(_read, folder=folder, kind=kind), deque()
+    read, ahead = partial(_read, folder=folder, kind=kind, bits=bits), deque()
     with ThreadPoolExecutor(_THREADS) as pool:
         for path in paths:
             ahead.append(pool.submit(read, path))
@@ -213,12 +233,14 @@ def _read_all(
             yield ahead.popleft().result()
 
 
-def _read(path: str, folder: str | Path, kind: str) -> np.ndarray | None:
+def _read(
+    path: str, folder: str | Path, kind: str, bits: int | None
+) -> np.ndarray | None:
     try:
         content = Path(folder, path).read_bytes()
         if kind == 'jpeg':
             return np.frombuffer(content, np.uint8)
-        return decode_image(content)
+        return decode_image(content, bits)
     except (OSError, ValueError):
         return None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..csv_file import write_csv
 from ..errors import InputError
+from .image_io import find_faults
 from .layout import existing_image_folder, labels_of, list_images
 from .manifest import (
     label_indices,
@@ -20,7 +21,7 @@ from .manifest import (
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .splits import split_by_list, stratified_split
 from .synthetic.collection import MARKER
-from .whole_image import find_faults
+from .value_range import value_bits
 
 # What a collection's own folder holds besides images.
 _EXPECTED = (
@@ -95,7 +96,8 @@ def prepare(
             '00001.jpg or <CODE>/<file>.jpg.'
         )
     labels = dict(zip(images, labels_of(images, classes), strict=True))
-    faults = find_faults(images, folder, workers)
+    bits = value_bits(images, folder)
+    faults = find_faults(images, folder, workers, bits)
     left_out = faults | {
         path: 'no image file'
         for path in others
@@ -141,6 +143,7 @@ def prepare(
         dict(
             images=len(kept),
             left_out=len(left_out),
+            bits=bits,
             seed=seed,
             test_fraction=test_fraction,
             val_fraction=val_fraction,
@@ -180,7 +183,8 @@ def check(
     label_indices(paths, labels, classes, manifest)
     _check_target(manifest)
     noted = read_stamp(manifest) or {}  # how the parts were chosen
-    faults = find_faults(paths, folder, workers)
+    bits = value_bits(paths, folder)
+    faults = find_faults(paths, folder, workers, bits)
     if faults:
         write_stamp(manifest, noted | dict(unreadable=len(faults)))
         _report(faults, manifest.with_name(f'{manifest.stem}_faults.csv'))
@@ -193,7 +197,8 @@ def check(
     _report_counts(counts, classes, data_root)
     write_stamp(
         manifest,
-        noted | dict(images=len(paths), counts=counts, unreadable=0),
+        noted
+        | dict(images=len(paths), counts=counts, unreadable=0, bits=bits),
     )
     print(f'All {len(paths)} images are whole; stamp {stamp_file(manifest)}')
 

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from ..datasets.decode import decode_image
+from ..datasets.image_io import decode_image
 from ..datasets.layout import check_files, find_image_folder
 from ..datasets.manifest import is_verified, label_indices, read_manifest
 from ..datasets.matek_classes import CLASSES

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 # Raise where the same weights and files give other features than before.
-FORMAT = 1
+FORMAT = 2
 CLASSIFIER = 'head.fc.'
 MODE = 'training'  # evaluation, whatever it is before
 LIBRARIES = (torch, torchvision, cv2, mmcv, mmpretrain)

@@ -2,10 +2,11 @@
 
 import math
 
-import cv2
 from mmpretrain.datasets import BaseDataset
 
+from ..datasets.image_io import read_image
 from ..datasets.transforms import MultiCropViews
+from ..errors import UnreadableImage
 from ..models import GlobalSwAVLoss
 
 
@@ -45,8 +46,9 @@ def check_swav_settings(
 
 
 def _check_views(views: MultiCropViews, dataset: BaseDataset) -> list[str]:
-    image = cv2.imread(dataset.get_data_info(0)['img_path'])
-    if image is None:  # LoadCellImage will say so
+    try:
+        image = read_image(dataset.get_data_info(0)['img_path'])
+    except UnreadableImage:  # LoadCellImage will say so
         return []
     side = min(image.shape[:2])
     warnings = []

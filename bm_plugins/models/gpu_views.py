@@ -11,7 +11,7 @@ from mmpretrain.registry import MODELS
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from ..datasets.decode import decode_image
+from ..datasets.image_io import decode_image
 from ..datasets.transforms import LoadCellImage, MultiCropViews, PackViews
 from ..errors import InputError, UnreadableImage
 from .batch_views import render_views

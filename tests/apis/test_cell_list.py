@@ -68,6 +68,33 @@ def test_pattern(folder, pattern, expected):
     assert all(os.path.isfile(found.file(i)) for i in range(len(found)))
 
 
+TILE = 'slide [d=1,x=1,y=20,w=250,h=250].jpg'  # as QuPath names them
+
+
+@pytest.mark.parametrize(
+    ('source', 'expected'),
+    [
+        (TILE, [TILE]),
+        ('case [1]', ['a.png']),
+        ('case [1]/*.png', ['a.png']),
+        ('case [1]/a.png', ['a.png']),
+        ('*/a.png', ['case [1]/a.png']),
+    ],
+)
+def test_a_path_that_is_there_is_no_pattern(tmp_path, source, expected):
+    (tmp_path / TILE).write_bytes(b'1')
+    (tmp_path / 'case [1]').mkdir()
+    (tmp_path / 'case [1]/a.png').write_bytes(b'1')
+    assert names(tmp_path / source) == expected
+
+
+def test_pictures_of_other_kinds_are_not_dropped(folder):
+    for name in ('x.webp', 'y.SVS', 'z.heic', 'notes.md'):
+        (folder / name).write_bytes(b'1')
+    assert names(folder) == [*ALL[:4], 'x.webp', 'y.SVS', 'z.heic', ALL[4]]
+    assert names(f'{folder}/*') == ['a.png', 'x.webp', 'y.SVS', 'z.heic']
+
+
 def test_csv_keeps_its_order_and_the_folder_of_its_file(folder):
     file = folder / 'list.csv'
     file.write_text('﻿id,path\n1,b/2.JPG\n2,"a.png"\n\n')

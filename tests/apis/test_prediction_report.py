@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bm_plugins.apis.bundle import Validation
+from bm_plugins.apis.cell_list import CellList
 from bm_plugins.apis.prediction_report import (
     choose,
     tally,
@@ -120,7 +121,7 @@ def test_files_are_written(tmp_path):
         cv2.imwrite(str(tmp_path / path), image)
     bundle = tiny_bundle(info=dict(cautions=['Tried on few cells.']))
     scheme = read_scheme(None, CODES)
-    args = (tmp_path, tmp_path, bundle, scheme)
+    args = (tmp_path, CellList(tmp_path, []), bundle, scheme)
     result = write_report(*args, {}, 4, dict(Fact='told'), 'patient <7>')
     page = (tmp_path / 'report.html').read_text()
     assert 'differential: patient &lt;7&gt;' in page

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from bm_plugins.datasets.image_io import read_image
 from bm_plugins.datasets.synthetic.collection import draw_cell
-from bm_plugins.datasets.whole_image import read_whole
 
 CODES = ('BLA', 'LYT', 'EOS', 'NGS')
 
@@ -50,7 +50,7 @@ def plant(root):
     """Copies of the cells, and files that are none."""
     cell = root / 'BLA/BLA_00001.jpg'
     (root / 'BLA/BLA_00011.jpg').write_bytes(cell.read_bytes())
-    _, image = read_whole('LYT/LYT_00002.jpg', root)
+    image = read_image('LYT/LYT_00002.jpg', root)
     write(root / 'EOS/EOS_00012.jpg', changed(image, 'compressed'))
     write(root / 'LYT/LYT_00013.jpg', changed(image, 'darker'))
     (root / 'NGS/NGS_00014.jpg').write_bytes(b'no image')

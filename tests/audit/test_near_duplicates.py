@@ -10,7 +10,7 @@ from bm_plugins.audit.near_duplicates import (
     near_pairs,
     standardised,
 )
-from bm_plugins.datasets.whole_image import read_whole
+from bm_plugins.datasets.image_io import read_image
 from tests.audit.planted import changed, collect, write
 
 
@@ -54,7 +54,7 @@ def test_finds_copies_and_nothing_else(tmp_path, how):
     )
     copies = []
     for name in names:
-        _, image = read_whole(name, tmp_path)
+        image = read_image(name, tmp_path)
         copies.append(f'copy_{name.replace("/", "_")}')
         write(tmp_path / copies[-1], changed(image, how))
     paths = names + copies

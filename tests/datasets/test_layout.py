@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from bm_plugins.datasets.layout import (
@@ -65,6 +67,74 @@ def test_listing_is_sorted_and_passes_hidden_files_over(tmp_path):
     images, others = list_images(tmp_path)
     assert images == ['ART/9.tiff', 'BLA/1.JPG', 'BLA/2.jpg', 'top.png']
     assert others == ['BLA/notes.txt']
+
+
+@pytest.fixture
+def said(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'bm_plugins.datasets.layout.print_log',
+        lambda text, logger: lines.append(text),
+    )
+    return lines
+
+
+def test_folders_of_systems_and_storage_boxes(tmp_path, said):
+    for name in (
+        'NGS/1.jpg',
+        'NGS/@eaDir/1.jpg/SYNOFILE_THUMB_M.jpg',
+        'NGS/SYNOFILE_THUMB_M.jpg',
+        'NGS/Thumbs.db',
+        '$RECYCLE.BIN/S-1-5-21/LYT/2.jpg',
+        '$Recycle.Bin/3.jpg',
+        'System Volume Information/4.jpg',
+        '#recycle/5.jpg',
+        '@Recycle/6.jpg',
+        'lost+found/7.jpg',
+        '.Trash-1000/files/8.jpg',
+    ):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    assert list_images(tmp_path) == (['NGS/1.jpg'], [])
+    assert len(said) == 1
+    for part in (f'Passed over in {tmp_path}', '1 x @eaDir', '1 x #recycle'):
+        assert part in said[0]
+
+
+def test_nothing_passed_over_is_not_said(tmp_path, said):
+    (tmp_path / '1.jpg').touch()
+    (tmp_path / '.DS_Store').touch()  # of each folder of a Mac
+    assert list_images(tmp_path) == (['1.jpg'], [])
+    assert not said
+
+
+def test_no_folder_is_listed_twice(tmp_path, said):
+    root = tmp_path / 'all/cells'
+    for name in ('ART/1.jpg', 'BLA/2.jpg'):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (tmp_path / 'all/other').mkdir()
+    (tmp_path / 'all/other/3.jpg').touch()
+    (root / 'AAA').symlink_to(root / 'BLA')  # its own place counts
+    (root / 'ART/up').symlink_to(root)
+    (root / 'ART/further').symlink_to(tmp_path / 'all')
+    assert list_images(root) == (['ART/1.jpg', 'BLA/2.jpg'], [])
+    assert 'further, a link to a folder above' in said[0]
+
+
+def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / 'BLA').mkdir()
+    real = os.scandir
+
+    def scandir(place):  # root may read any
+        if str(place).rstrip('/').endswith('BLA'):
+            raise PermissionError(13, 'Permission denied')
+        return real(place)
+
+    monkeypatch.setattr(os, 'scandir', scandir)
+    with pytest.raises(InputError, match='BLA.* cannot be read: Permission'):
+        list_images(tmp_path)
 
 
 def test_codes_with_an_underscore():

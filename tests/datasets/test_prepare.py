@@ -143,7 +143,7 @@ def test_what_opencv_and_csv_cannot_take_is_left_out(tmp_path, capsys):
     prepare(tmp_path)
     rows = (tmp_path / 'split_left_out.csv').read_text().splitlines()[1:]
     assert sorted(rows) == [
-        'ABE/ABE_90000.png,cannot be decoded',
+        'ABE/ABE_90000.png,truncated PNG',
         'ABE/ABE_\\udce4.jpg,the name is not UTF-8',
     ]
 

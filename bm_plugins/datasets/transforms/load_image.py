@@ -7,17 +7,18 @@ from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmpretrain.registry import TRANSFORMS
 
 from ...errors import InputError, UnreadableImage
-from ..decode import decode_image, jpeg_shape
+from ..image_io import decode_image, jpeg_shape
 
 
 @TRANSFORMS.register_module()
 class LoadCellImage(BaseTransform):
     """Read an image file (BGR, uint8); the error names the file.
 
-    The pixels are those of mmcv's LoadImageFromFile.
+    By :func:`bm_plugins.datasets.image_io.decode_image`.
 
-    **Required keys:** ``img_path``. **Optional:** from a cache ``img``, or
-    ``img_bytes``, the file's content (L,). **Added:** ``img`` (H, W, 3),
+    **Required keys:** ``img_path``. **Optional:** ``bits``, the range of
+    16-bit values; from a cache ``img``, or ``img_bytes``, the file's content
+    (L,). **Added:** ``img`` (H, W, 3),
     ``img_shape``, ``ori_shape``.
 
     Raises:
@@ -33,10 +34,11 @@ class LoadCellImage(BaseTransform):
         try:
             shape = self._read(results)
         except (OSError, ValueError) as error:
+            reason = getattr(error, 'strerror', None) or error
             raise UnreadableImage(
-                f'cannot read image {results["img_path"]} '
-                f'({type(error).__name__}). Restore the file, or leave it out '
-                'by writing the manifest anew: tools/prepare_matek.py.'
+                f'cannot read image {results["img_path"]} ({reason}). '
+                'Restore the file, or leave it out by writing the manifest '
+                'anew: tools/prepare_matek.py.'
             ) from error
         results['img_shape'] = results['ori_shape'] = shape
         return results
@@ -54,7 +56,7 @@ class LoadCellImage(BaseTransform):
         if shape:
             results['img'] = np.frombuffer(content, np.uint8)
             return shape
-        results['img'] = decode_image(content)
+        results['img'] = decode_image(content, results.get('bits'))
         return results['img'].shape[:2]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ...csv_file import write_csv
+from ...datasets.image_io import read_image
 from ...engine.checkpoint_keys import model_weights
 from ...engine.swav_loss_of import swav_loss_of
 from ...errors import InputError
@@ -182,7 +183,7 @@ def _whole(dataset: dict) -> list[dict]:
 
 
 def _thumbnail(file: str) -> np.ndarray:
-    image = cv2.cvtColor(cv2.imread(file), cv2.COLOR_BGR2RGB)
+    image = read_image(file)[..., ::-1]
     return cv2.resize(
         image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA
     )
