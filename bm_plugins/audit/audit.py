@@ -125,7 +125,7 @@ def audit(
             f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'
             '00001.jpg or <CODE>/<file>.jpg.'
         )
-    known = _manifest(Path(data_root, 'split.csv'))
+    known = _manifest(Path(data_root, 'split.csv'), folder)
     make_folder(out)
     found = fingerprints(paths, folder, out / 'fingerprints.csv', workers)
     pairs = _pairs(found, folder, max_distance, min_correlation)
@@ -156,11 +156,11 @@ def audit(
     return result
 
 
-def _manifest(file: Path) -> dict[str, tuple[str, str, str]]:
+def _manifest(file: Path, folder: Path) -> dict[str, tuple[str, str, str]]:
     """Label, part and fold of each image, if there is a manifest."""
     if not file.is_file():
         return {}
-    paths, labels, splits, folds = read_manifest(file)
+    paths, labels, splits, folds = read_manifest(file, folder=folder)
     folds = ['' if fold is None else str(fold) for fold in folds]
     rows = zip(labels, splits, folds, strict=True)
     return dict(zip(paths, rows, strict=True))

@@ -10,8 +10,10 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
 from ..errors import InputError, UnreadableImage
+from .class_set import check_classes
 from .draw import DrawIndex, draws_globally, seed_generators
-from .layout import check_files, find_image_folder
+from .layout import find_image_folder
+from .listed_paths import check_files
 from .manifest import (
     is_verified,
     label_indices,
@@ -142,7 +144,7 @@ class Matek(BaseDataset):
     @classmethod
     def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
         loaded = super()._load_metainfo(metainfo)
-        loaded['classes'] = tuple(loaded['classes'])
+        loaded['classes'] = check_classes(loaded['classes'])
         if loaded['classes'] != CLASSES:
             own = metainfo if 'classes' in (metainfo or {}) else cls.METAINFO
             given = own.get('full_names', loaded['classes'])
@@ -163,7 +165,9 @@ class Matek(BaseDataset):
             ``part``, ``row`` (of the manifest) and, with labels, ``gt_label``.
         """
         manifest = self.ann_file
-        paths, labels, splits, folds = read_manifest(manifest, self.with_label)
+        paths, labels, splits, folds = read_manifest(
+            manifest, self.with_label, self.img_prefix
+        )
         parts = parts_of(splits, folds, self.fold, manifest)
         rows = rows_of(parts, self.split, paths, labels, self.fraction)
         if not rows:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from .manifest import SPLITS
+from .manifest import PART_NAMES, SPLITS
 from .splits import stratified_share
 
 
@@ -82,9 +82,16 @@ def parts_of(
     if fold is None:
         return list(splits)
     known = sorted({*folds} - {None})
+    if not known:
+        raise InputError(
+            f'{manifest}: no fold {fold} (it has no folds, as of a test list '
+            'or of folders that name the parts). Unset BM_FOLD, or draw parts '
+            'and folds anew by tools/prepare_matek.py --overwrite (with '
+            '--ignore-folders where folders name the parts).'
+        )
     if fold not in known:
         raise InputError(
-            f'{manifest}: no fold {fold} (it has {known or "no folds"}). Set '
+            f'{manifest}: no fold {fold} (it has {known}). Set '
             'BM_FOLD to one of them, or write the manifest anew by '
             'tools/prepare_matek.py --folds.'
         )
@@ -92,6 +99,51 @@ def parts_of(
         'test' if own == fold else 'val' if split == 'val' else 'train'
         for split, own in zip(splits, folds, strict=True)
     ]
+
+
+def folder_parts(
+    paths: Sequence[str], classes: Sequence[str]
+) -> dict[str, str]:
+    """The parts that folders name, as ``train/BLA`` and ``test/BLA``.
+
+    Args:
+        paths (Sequence[str]): Paths (N,) relative to the image folder.
+        classes (Sequence[str]): Codes; a folder of a class is no part.
+
+    Returns:
+        dict[str, str]: ``train``, ``val`` or ``test`` by path; empty where no
+        folder names a part, or all of them train.
+
+    Raises:
+        InputError: Some images are in no part or in two, or no image trains
+            or tests.
+    """
+    names = PART_NAMES.keys() - {code.casefold() for code in classes}
+    found: dict[str, str] = {}
+    others = []
+    for path in paths:
+        folders = path.casefold().split('/')[:-1]
+        parts = {PART_NAMES[name] for name in folders if name in names}
+        if len(parts) == 1:
+            found[path] = parts.pop()
+        else:
+            others.append(path)
+    has = {*found.values()}
+    choice = (
+        'Draw parts from all images by --ignore-folders, or move these into '
+        'train, val and test.'
+    )
+    if found and others:
+        raise InputError(
+            f'{len(found)} images are in folders of parts ({", ".join(sorted(has))}), '
+            f'{len(others)} in none or two, the first: {others[0]}. {choice}'
+        )
+    if has and has != {'train'} and not has >= {'train', 'test'}:
+        raise InputError(
+            f'folders name the parts {", ".join(sorted(has))}; expected train and '
+            f'test. {choice}'
+        )
+    return found if 'test' in has else {}
 
 
 def rows_of(

@@ -1,14 +1,16 @@
 """Look at every image of a collection once and write its manifest."""
 
-import csv
 import os
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
-from ..csv_file import write_csv
+from ..csv_file import read_csv, write_csv
 from ..errors import InputError
+from .class_set import check_classes, did_you_mean
 from .layout import existing_image_folder, labels_of, list_images
+from .listed_paths import match_paths, plain, unmatched
 from .manifest import (
     label_indices,
     read_manifest,
@@ -18,7 +20,8 @@ from .manifest import (
     write_stamp,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
-from .splits import split_by_list, stratified_split
+from .parts import folder_parts
+from .splits import split_around, stratified_split
 from .synthetic.collection import MARKER
 from .whole_image import find_faults
 
@@ -44,6 +47,7 @@ def prepare(
     contiguous: bool = False,
     test_list: str | Path | None = None,
     groups: str | Path | None = None,
+    ignore_folders: bool = False,
 ) -> None:
     """Write the manifest of a collection and stamp it.
 
@@ -59,16 +63,22 @@ def prepare(
         workers (int): Processes that decode.
         overwrite (bool): Replace a manifest that is there.
         contiguous (bool): As for :func:`stratified_split`.
-        test_list (str or Path, optional): CSV file whose first two columns
-            are the path (of which the file name counts) and the class code of
-            each test image, as DinoBloom's ``bm_test.csv``.
+        test_list (str or Path, optional): CSV file ``path,label`` of the test
+            images, as DinoBloom's ``bm_test.csv``; of the path the file name
+            counts.
         groups (str or Path, optional): CSV file ``path,group`` of images that
-            stay in one part, as ``tools/audit.py`` writes it.
+            stay in one part: patients, or the duplicates of
+            ``tools/audit.py``.
+        ignore_folders (bool): Draw parts even where folders name them, as
+            ``train/BLA`` and ``test/BLA``. Defaults to False: those are the
+            parts, and there are no folds.
 
     Raises:
-        InputError: No images, an unknown class folder, a file name against
-            its folder, or a manifest that would be replaced.
+        InputError: No images, an unknown class folder, a class without an
+            image, a file name against its folder, a list that names other
+            images, or a manifest that would be replaced.
     """
+    classes = check_classes(classes)
     folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
     if manifest.exists() and not overwrite:
@@ -83,10 +93,6 @@ def prepare(
             '--test-list says which images test; leave out --contiguous and '
             '--groups.'
         )
-    test_names = _read_pairs(test_list) if test_list else {}
-    if test_list and not test_names:
-        raise InputError(f'--test-list {test_list} names no image.')
-    together = _read_pairs(groups) if groups else {}
     _check_target(manifest)
     images, others = list_images(folder)
     if not images:
@@ -95,7 +101,25 @@ def prepare(
             '00001.jpg or <CODE>/<file>.jpg.'
         )
     labels = dict(zip(images, labels_of(images, classes), strict=True))
-    faults = find_faults(images, folder, workers)
+    _check_present(labels, classes, folder)
+    fixed = {} if ignore_folders else folder_parts(images, classes)
+    if fixed and (test_list or contiguous):
+        raise InputError(
+            f'{folder} has folders for train and test, which say the parts; '
+            'leave out --test-list and --contiguous, or add --ignore-folders.'
+        )
+    together = _read_groups(groups, images, folder) if groups else {}
+    how = f'groups of {Path(groups).name} together' if groups else ''
+    if fixed:
+        _check_crossing(together, fixed, groups)
+    if test_list:
+        fixed = _read_test_list(test_list, labels, folder)
+    listed = [path for path in images if _is_listable(path)]
+    faults = {
+        path: 'the name holds a backslash, or begins with a space'
+        for path in images
+        if not _is_listable(path)
+    } | find_faults(listed, folder, workers)
     left_out = faults | {
         path: 'no image file'
         for path in others
@@ -103,12 +127,19 @@ def prepare(
     }
     kept = [path for path in images if path not in faults]
     kept_labels = [labels[path] for path in kept]
-    if test_list:
-        names = {path.rpartition('/')[2]: c for path, c in test_names.items()}
-        split, fold = split_by_list(
-            kept, kept_labels, names, seed, val_fraction
+    if test_list and (lost := [path for path in fixed if path in faults]):
+        raise InputError(
+            f'--test-list {test_list} names {len(lost)} image(s) that cannot '
+            f'be used, the first: {lost[0]} ({faults[lost[0]]}). Restore them.'
         )
-        protocol = dict(split=f'test list {Path(test_list).name}')
+    if fixed:
+        split, fold = split_around(
+            kept, kept_labels, fixed, seed, val_fraction, together
+        )
+        origin = 'parts of the folders'
+        if test_list:
+            origin = f'test list {Path(test_list).name}'
+        protocol = dict(split=', '.join(filter(None, [origin, how])))
     else:
         split, fold = stratified_split(
             kept,
@@ -120,9 +151,11 @@ def prepare(
             contiguous,
             together,
         )
-        how = 'contiguous blocks' if contiguous else f'stratified, seed {seed}'
-        if groups:
-            how += ', duplicates together'
+        drawn = (
+            'contiguous blocks' if contiguous else f'stratified, seed {seed}'
+        )
+        ignored = 'folders ignored' if ignore_folders else ''
+        how = ', '.join(filter(None, [drawn, how, ignored]))
         protocol = dict(
             split=f'{how}, {test_fraction:.0%} test',
             folds=f'{folds}-fold, {how}',
@@ -176,7 +209,7 @@ def check(
     """
     folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
-    paths, labels, _, _ = read_manifest(manifest)
+    paths, labels, splits, _ = read_manifest(manifest, folder=folder)
     label_indices(paths, labels, classes, manifest)
     _check_target(manifest)
     noted = read_stamp(manifest) or {}  # how the parts were chosen
@@ -198,19 +231,93 @@ def check(
     print(f'All {len(paths)} images are whole; stamp {stamp_file(manifest)}')
 
 
-def _read_pairs(file: str | Path) -> dict[str, str]:
-    """The first two columns of a CSV file with a header."""
-    try:
-        with open(file, newline='', encoding='utf-8-sig') as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f'{file} cannot be read: {error}.') from error
-    if not rows or min(map(len, rows)) < 2:
+def _check_present(
+    labels: Mapping[str, str], classes: tuple[str, ...], folder: Path
+) -> None:
+    """Each class of one's own has an image; the release's need not."""
+    missing = [*dict.fromkeys(classes)] if classes != CLASSES else []
+    present = {*labels.values()}
+    if missing := [code for code in missing if code not in present]:
+        names = {part for path in labels for part in path.split('/')[:-1]}
         raise InputError(
-            f'{file}: expected a header and two columns, path and class (or '
-            'path and group).'
+            f'class {missing[0]} has no folder or image in {folder}'
+            f'{did_you_mean(missing[0], names - present) or "."} '
+            f'--classes names {len(missing)} without any: '
+            f'{" ".join(missing)}. Leave them out, or name them as their '
+            'folders.'
         )
-    return {row[0].replace('\\', '/'): row[1] for row in rows[1:]}
+
+
+def _read_groups(
+    file: str | Path, images: Sequence[str], folder: Path
+) -> dict[str, str]:
+    """Group by path; an image has one."""
+    table = read_csv(file, ['path', 'group'], what='--groups')
+    paths, names = table.columns['path'], table.columns['group']
+    found: dict[str, str] = {}
+    matched = match_paths(paths, images, folder, f'--groups {file}')
+    for line, path, name in zip(table.lines, matched, names, strict=True):
+        if found.setdefault(path, name) != name:
+            raise InputError(
+                f'--groups {file}, line {line}: {path} is of group {name}, '
+                f'but was of {found[path]} above. Give an image one group.'
+            )
+    print(
+        f'{file}: {len(found)} of {len(images)} images in '
+        f'{len({*names})} groups; each of the others by itself.'
+    )
+    return found
+
+
+def _check_crossing(
+    together: Mapping[str, str],
+    fixed: Mapping[str, str],
+    groups: str | Path | None,
+) -> None:
+    """Folders keep no group apart."""
+    parts = defaultdict(set)
+    for path, group in together.items():
+        parts[group].add(fixed[path])
+    if crossing := [group for group, has in parts.items() if len(has) > 1]:
+        raise InputError(
+            f'--groups {groups}: {len(crossing)} groups are in several of the '
+            f'folders train, val and test, the first: {crossing[0]}. Move '
+            'their images into one, or draw parts anew by --ignore-folders.'
+        )
+
+
+def _read_test_list(
+    file: str | Path, labels: Mapping[str, str], folder: Path
+) -> dict[str, str]:
+    """``test`` by path; each row is one image, by its file name."""
+    where = f'--test-list {file}'
+    table = read_csv(file, ['path', 'label'], what='--test-list')
+    if not table.lines:
+        raise InputError(f'{where} names no image.')
+    by_name = defaultdict(list)
+    for path in labels:
+        by_name[plain(path).rpartition('/')[2]].append(path)
+    found, wrong = {}, []
+    for path, code in zip(*table.columns.values(), strict=True):
+        hits = by_name[plain(path).rpartition('/')[2]]
+        if len(hits) > 1:  # the folders in front tell, if anything does
+            hits = [
+                hit for hit in hits if f'/{plain(path)}'.endswith(hit)
+            ] or hits
+        code = normalize('NFC', code)
+        if len(hits) == 1 and labels[hits[0]] == code:
+            found[hits[0]] = 'test'
+        else:
+            has = ' and '.join(f'{hit} ({labels[hit]})' for hit in hits)
+            wrong.append(f'{path} of class {code} (found {has or "none"})')
+    if wrong:
+        raise unmatched(where, wrong, len(table.lines), folder)
+    return found
+
+
+def _is_listable(path: str) -> bool:
+    """Whether a table gives the name back as it was."""
+    return '\\' not in path and path == path.strip()
 
 
 def _check_target(manifest: Path) -> None:
