@@ -68,7 +68,13 @@ def main() -> None:
     args = parser.parse_args()
     classes = tuple(args.classes)
     if args.check:
-        check(args.data_root, args.output, classes, args.workers)
+        check(
+            args.data_root,
+            args.output,
+            classes,
+            args.workers,
+            args.ignore_folders,
+        )
         return
     prepare(
         args.data_root,

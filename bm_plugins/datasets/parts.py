@@ -1,7 +1,9 @@
 """Which part each image of a manifest is in, given the fold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from .manifest import PART_NAMES, SPLITS
@@ -119,31 +121,65 @@ def folder_parts(
             or tests.
     """
     names = PART_NAMES.keys() - {code.casefold() for code in classes}
-    found: dict[str, str] = {}
-    others = []
-    for path in paths:
-        folders = path.casefold().split('/')[:-1]
+
+    @cache
+    def part_of(folder: str) -> str | None:
+        folders = folder.casefold().split('/')
         parts = {PART_NAMES[name] for name in folders if name in names}
-        if len(parts) == 1:
-            found[path] = parts.pop()
-        else:
-            others.append(path)
-    has = {*found.values()}
-    choice = (
-        'Draw parts from all images by --ignore-folders, or move these into '
-        'train, val and test.'
-    )
-    if found and others:
-        raise InputError(
-            f'{len(found)} images are in folders of parts ({", ".join(sorted(has))}), '
-            f'{len(others)} in none or two, the first: {others[0]}. {choice}'
+        return parts.pop() if len(parts) == 1 else None
+
+    found = {path: part_of(path.rpartition('/')[0]) for path in paths}
+    has = sorted({*found.values()} - {None})
+    if not has or {*found.values()} == {'train'}:
+        return {}
+    others = [path for path, part in found.items() if part is None]
+    wrong = ''
+    if others:
+        wrong = (
+            f'{len(others)} of {len(found)} images are in no or two of them, '
+            f'the first: {others[0]}'
         )
-    if has and has != {'train'} and not has >= {'train', 'test'}:
+    elif not {'train', 'test'} <= {*has}:
+        wrong = 'expected train and test'
+    if wrong:
         raise InputError(
-            f'folders name the parts {", ".join(sorted(has))}; expected train and '
-            f'test. {choice}'
+            f'folders name the parts {", ".join(has)}; {wrong}. Draw parts of '
+            'all images by --ignore-folders, or move the images into train, '
+            'val and test.'
         )
-    return found if 'test' in has else {}
+    return found
+
+
+def against_folders(
+    paths: Sequence[str],
+    splits: Sequence[str],
+    classes: Sequence[str],
+    stamp: Mapping[str, Any],
+) -> list[str]:
+    """Images of a manifest in another part than their folder says.
+
+    Of those in a folder that trains, some may be the val part.
+
+    Args:
+        paths (Sequence[str]): Column ``path`` (N,).
+        splits (Sequence[str]): Column ``split`` (N,).
+        classes (Sequence[str]): Codes.
+        stamp (Mapping[str, Any]): The manifest's; where it says that folders
+            were ignored, there is none.
+
+    Raises:
+        InputError: As :func:`folder_parts`.
+    """
+    if 'folders ignored' in str(stamp.get('protocol')):
+        return []
+    parts = folder_parts(paths, classes)
+    return [
+        path
+        for path, split in zip(paths, splits, strict=True)
+        if parts
+        and parts[path] != split
+        and (parts[path], split) != ('train', 'val')
+    ]
 
 
 def rows_of(

@@ -1,16 +1,15 @@
 """Look at every image of a collection once and write its manifest."""
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from unicodedata import normalize
 
-from ..csv_file import read_csv, write_csv
+from ..csv_file import write_csv
 from ..errors import InputError
 from .class_set import check_classes, did_you_mean
+from .given_parts import read_given
 from .layout import existing_image_folder, labels_of, list_images
-from .listed_paths import match_paths, plain, unmatched
 from .manifest import (
     label_indices,
     read_manifest,
@@ -20,7 +19,7 @@ from .manifest import (
     write_stamp,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
-from .parts import folder_parts
+from .parts import against_folders
 from .splits import split_around, stratified_split
 from .synthetic.collection import MARKER
 from .whole_image import find_faults
@@ -102,18 +101,9 @@ def prepare(
         )
     labels = dict(zip(images, labels_of(images, classes), strict=True))
     _check_present(labels, classes, folder)
-    fixed = {} if ignore_folders else folder_parts(images, classes)
-    if fixed and (test_list or contiguous):
-        raise InputError(
-            f'{folder} has folders for train and test, which say the parts; '
-            'leave out --test-list and --contiguous, or add --ignore-folders.'
-        )
-    together = _read_groups(groups, images, folder) if groups else {}
-    how = f'groups of {Path(groups).name} together' if groups else ''
-    if fixed:
-        _check_crossing(together, fixed, groups)
-    if test_list:
-        fixed = _read_test_list(test_list, labels, folder)
+    given = read_given(
+        labels, folder, classes, test_list, groups, contiguous, ignore_folders
+    )
     listed = [path for path in images if _is_listable(path)]
     faults = {
         path: 'the name holds a backslash, or begins with a space'
@@ -127,19 +117,17 @@ def prepare(
     }
     kept = [path for path in images if path not in faults]
     kept_labels = [labels[path] for path in kept]
-    if test_list and (lost := [path for path in fixed if path in faults]):
+    lost = [path for path in given.parts if path in faults]
+    if lost and test_list:
         raise InputError(
             f'--test-list {test_list} names {len(lost)} image(s) that cannot '
             f'be used, the first: {lost[0]} ({faults[lost[0]]}). Restore them.'
         )
-    if fixed:
+    if given.parts:
         split, fold = split_around(
-            kept, kept_labels, fixed, seed, val_fraction, together
+            kept, kept_labels, given.parts, seed, val_fraction, given.groups
         )
-        origin = 'parts of the folders'
-        if test_list:
-            origin = f'test list {Path(test_list).name}'
-        protocol = dict(split=', '.join(filter(None, [origin, how])))
+        protocol = dict(split=given.text)
     else:
         split, fold = stratified_split(
             kept,
@@ -149,13 +137,10 @@ def prepare(
             val_fraction,
             folds,
             contiguous,
-            together,
+            given.groups,
         )
-        drawn = (
-            'contiguous blocks' if contiguous else f'stratified, seed {seed}'
-        )
-        ignored = 'folders ignored' if ignore_folders else ''
-        how = ', '.join(filter(None, [drawn, how, ignored]))
+        how = 'contiguous blocks' if contiguous else f'stratified, seed {seed}'
+        how = ', '.join(filter(None, [how, given.text]))
         protocol = dict(
             split=f'{how}, {test_fraction:.0%} test',
             folds=f'{folds}-fold, {how}',
@@ -195,6 +180,7 @@ def check(
     manifest: str | Path | None = None,
     classes: Sequence[str] = CLASSES,
     workers: int = 1,
+    ignore_folders: bool = False,
 ) -> None:
     """Verify the images of a manifest that stays as it is, and stamp it.
 
@@ -203,16 +189,28 @@ def check(
         manifest (str or Path, optional): Defaults to its ``split.csv``.
         classes (Sequence[str]): Class codes.
         workers (int): Processes that decode.
+        ignore_folders (bool): As for :func:`prepare`.
 
     Raises:
-        InputError: An image cannot be used, or a label is against its path.
+        InputError: An image cannot be used, a label or part is against its
+            path, or a class has no image.
     """
     folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
     paths, labels, splits, _ = read_manifest(manifest, folder=folder)
+    classes = check_classes(classes)
     label_indices(paths, labels, classes, manifest)
+    _check_present(dict(zip(paths, labels, strict=True)), classes, folder)
     _check_target(manifest)
     noted = read_stamp(manifest) or {}  # how the parts were chosen
+    if not ignore_folders and (
+        wrong := against_folders(paths, splits, classes, noted)
+    ):
+        raise InputError(
+            f'{manifest}: {len(wrong)} image(s) are of another part than '
+            f'their folder says, the first: {wrong[0]}. Write the manifest '
+            'anew by --overwrite, or keep it so by --ignore-folders.'
+        )
     faults = find_faults(paths, folder, workers)
     if faults:
         write_stamp(manifest, noted | dict(unreadable=len(faults)))
@@ -246,73 +244,6 @@ def _check_present(
             f'{" ".join(missing)}. Leave them out, or name them as their '
             'folders.'
         )
-
-
-def _read_groups(
-    file: str | Path, images: Sequence[str], folder: Path
-) -> dict[str, str]:
-    """Group by path; an image has one."""
-    table = read_csv(file, ['path', 'group'], what='--groups')
-    paths, names = table.columns['path'], table.columns['group']
-    found: dict[str, str] = {}
-    matched = match_paths(paths, images, folder, f'--groups {file}')
-    for line, path, name in zip(table.lines, matched, names, strict=True):
-        if found.setdefault(path, name) != name:
-            raise InputError(
-                f'--groups {file}, line {line}: {path} is of group {name}, '
-                f'but was of {found[path]} above. Give an image one group.'
-            )
-    print(
-        f'{file}: {len(found)} of {len(images)} images in '
-        f'{len({*names})} groups; each of the others by itself.'
-    )
-    return found
-
-
-def _check_crossing(
-    together: Mapping[str, str],
-    fixed: Mapping[str, str],
-    groups: str | Path | None,
-) -> None:
-    """Folders keep no group apart."""
-    parts = defaultdict(set)
-    for path, group in together.items():
-        parts[group].add(fixed[path])
-    if crossing := [group for group, has in parts.items() if len(has) > 1]:
-        raise InputError(
-            f'--groups {groups}: {len(crossing)} groups are in several of the '
-            f'folders train, val and test, the first: {crossing[0]}. Move '
-            'their images into one, or draw parts anew by --ignore-folders.'
-        )
-
-
-def _read_test_list(
-    file: str | Path, labels: Mapping[str, str], folder: Path
-) -> dict[str, str]:
-    """``test`` by path; each row is one image, by its file name."""
-    where = f'--test-list {file}'
-    table = read_csv(file, ['path', 'label'], what='--test-list')
-    if not table.lines:
-        raise InputError(f'{where} names no image.')
-    by_name = defaultdict(list)
-    for path in labels:
-        by_name[plain(path).rpartition('/')[2]].append(path)
-    found, wrong = {}, []
-    for path, code in zip(*table.columns.values(), strict=True):
-        hits = by_name[plain(path).rpartition('/')[2]]
-        if len(hits) > 1:  # the folders in front tell, if anything does
-            hits = [
-                hit for hit in hits if f'/{plain(path)}'.endswith(hit)
-            ] or hits
-        code = normalize('NFC', code)
-        if len(hits) == 1 and labels[hits[0]] == code:
-            found[hits[0]] = 'test'
-        else:
-            has = ' and '.join(f'{hit} ({labels[hit]})' for hit in hits)
-            wrong.append(f'{path} of class {code} (found {has or "none"})')
-    if wrong:
-        raise unmatched(where, wrong, len(table.lines), folder)
-    return found
 
 
 def _is_listable(path: str) -> bool:
