@@ -75,7 +75,7 @@ def read_csv(
     try:
         for row in reader:
             if len(row) != width or not all(
-                [row[x].strip() for x in needed.values()]
+                [row[place].strip() for place in needed.values()]  # noqa: C419
             ):
                 if not any(map(str.strip, row)):
                     continue

@@ -72,8 +72,13 @@ def match_corrections(
     read_corrections(file, classes)
     lines = list(_rows(file))
     where = f'corrections {file}'
-    code_of = {row.path: row.code for row in read_table(table, classes)}
     listed = [row['path'] for _, row in lines]
+    exact = {*listed}
+    rows = ((row.path, row.code) for row in read_table(table, classes))
+    code_of = {path: code for path, code in rows if path in exact}
+    if len(code_of) < len(exact):  # all, where other spellings are looked for
+        rows = ((row.path, row.code) for row in read_table(table, classes))
+        code_of = dict(rows)
     paths = match_paths(listed, code_of, folder, where)
     found: dict[str, str] = {}
     other = []

@@ -76,7 +76,9 @@ def _read_groups(
 ) -> dict[str, str]:
     """Group by path; an image has one."""
     table = read_csv(file, ['path', 'group'], what='--groups')
-    paths, names = table.columns['path'], table.columns['group']
+    paths = table.columns['path']
+    # One patient, however spelled: too few groups leak nothing.
+    names = [normalize('NFC', x).casefold() for x in table.columns['group']]
     found: dict[str, str] = {}
     matched = match_paths(paths, images, folder, f'--groups {file}')
     for line, path, name in zip(table.lines, matched, names, strict=True):
@@ -122,11 +124,11 @@ def _read_test_list(
         by_name[plain(path).rpartition('/')[2]].append(path)
     found, wrong = {}, []
     for path, code in zip(*table.columns.values(), strict=True):
-        hits = by_name[plain(path).rpartition('/')[2]]
-        if len(hits) > 1:  # the folders in front tell, if anything does
-            hits = [
-                hit for hit in hits if f'/{plain(path)}'.endswith(hit)
-            ] or hits
+        said = '/' + plain(path)
+        hits = by_name[said.rpartition('/')[2]]
+        if len(hits) > 1:  # the folders in front may tell
+            own = [hit for hit in hits if said.endswith('/' + plain(hit))]
+            hits = own or hits
         code = normalize('NFC', code)
         if len(hits) == 1 and labels[hits[0]] == code:
             found[hits[0]] = 'test'

@@ -23,7 +23,13 @@ from .manifest import (
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .pack_building import open_pack, pack_file
-from .parts import parse_fold, parse_split, parts_of, rows_of
+from .parts import (
+    parse_fold,
+    parse_split,
+    parts_of,
+    rows_of,
+    say_against_folders,
+)
 from .transforms.load_image import check_readers
 
 
@@ -209,6 +215,7 @@ class Matek(BaseDataset):
         self._metainfo['protocol'] = protocol
         if not is_verified(manifest):
             say_unverified(manifest, self.data_root)
+        say_against_folders(manifest, paths, splits, self.CLASSES)
         return data
 
     def get_gt_labels(self) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Which part each image of a manifest is in, given the fold."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from mmengine.logging import print_log
 
 from ..errors import InputError
-from .manifest import PART_NAMES, SPLITS
+from .manifest import PART_NAMES, SPLITS, protocol_of
 from .splits import stratified_share
 
 
@@ -151,35 +153,54 @@ def folder_parts(
 
 
 def against_folders(
+    manifest: str | Path,
     paths: Sequence[str],
     splits: Sequence[str],
     classes: Sequence[str],
-    stamp: Mapping[str, Any],
 ) -> list[str]:
     """Images of a manifest in another part than their folder says.
 
     Of those in a folder that trains, some may be the val part.
 
     Args:
+        manifest (str or Path): The manifest; where its stamp says that
+            folders were ignored, there is none.
         paths (Sequence[str]): Column ``path`` (N,).
         splits (Sequence[str]): Column ``split`` (N,).
         classes (Sequence[str]): Codes.
-        stamp (Mapping[str, Any]): The manifest's; where it says that folders
-            were ignored, there is none.
 
     Raises:
         InputError: As :func:`folder_parts`.
     """
-    if 'folders ignored' in str(stamp.get('protocol')):
-        return []
     parts = folder_parts(paths, classes)
+    if not parts or 'folders ignored' in protocol_of(manifest, None):
+        return []
     return [
         path
         for path, split in zip(paths, splits, strict=True)
-        if parts
-        and parts[path] != split
-        and (parts[path], split) != ('train', 'val')
+        if parts[path] != split and (parts[path], split) != ('train', 'val')
     ]
+
+
+def say_against_folders(
+    manifest: str | Path,
+    paths: Sequence[str],
+    splits: Sequence[str],
+    classes: Sequence[str],
+) -> None:
+    """Say in the log what :func:`against_folders` finds."""
+    try:
+        wrong = against_folders(manifest, paths, splits, classes)
+    except InputError:  # of some images alone; the manifest decides
+        return
+    if wrong:
+        print_log(
+            f'{manifest}: {len(wrong)} image(s) are of another part than '
+            f'their folder says, the first: {wrong[0]}. If that is not meant, '
+            'write the manifest anew by tools/prepare_matek.py --overwrite.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def rows_of(

@@ -204,7 +204,7 @@ def check(
     _check_target(manifest)
     noted = read_stamp(manifest) or {}  # how the parts were chosen
     if not ignore_folders and (
-        wrong := against_folders(paths, splits, classes, noted)
+        wrong := against_folders(manifest, paths, splits, classes)
     ):
         raise InputError(
             f'{manifest}: {len(wrong)} image(s) are of another part than '
