@@ -113,7 +113,8 @@ def _check_row(
 
 def has_column(file: str | Path, name: str) -> bool:
     """Whether a CSV file has a column, as :func:`read_csv` finds it."""
-    return name in _header(_open(file, str(file)), ('path', name))[2]
+    header = _header(_open(file, str(file)), ('path', name))[2]
+    return name in _names(header)
 
 
 def _open(file: str | Path, where: str) -> io.StringIO:
@@ -157,14 +158,22 @@ def _header(
     found = {}
     for letter in between:
         cells = next(csv.reader([line], delimiter=letter), [])
-        cells = [' '.join(cell.split()).casefold() for cell in cells]
-        while cells and not cells[-1]:
+        while cells and not cells[-1].strip():
             cells.pop()
-        found[letter] = [_OTHER_NAMES.get(cell, cell) for cell in cells]
-    best = max(
-        found, key=lambda x: (len({*names} & {*found[x]}), len(found[x]))
-    )
+        found[letter] = cells
+
+    def known(letter: str) -> tuple[int, int]:
+        cells = found[letter]
+        return len({*names} & {*_names(cells)}), len(cells)
+
+    best = max(found, key=known)
     return skipped, best, found[best]
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    """Column names, in lower case and without padding."""
+    names = [' '.join(cell.split()).casefold() for cell in header]
+    return [_OTHER_NAMES.get(name, name) for name in names]
 
 
 def _places(
@@ -178,23 +187,24 @@ def _places(
     if optional:
         expected += f' (and perhaps {",".join(optional)})'
     found = ','.join(header)[:200] or 'nothing'
-    if missing := [name for name in wanted if name not in header]:
-        hint = f'no column {", ".join(missing)}'
-        if header and not {*wanted, *optional} & {*header}:
-            hint = 'no line of column names at its head'
+    names = _names(header)
+    if missing := [name for name in wanted if name not in names]:
+        advice = 'Name the columns in the first line.'
+        if names and not {*wanted, *optional} & {*names}:
+            advice = 'Add a first line of column names, if it has none.'
         raise InputError(
-            f'{where}: {hint}; {expected}, found {found}. Name the columns in '
-            'the first line.'
+            f'{where}: no column {", ".join(missing)}; {expected}, found '
+            f'{found}. {advice}'
         )
     places = {}
     for name in (*wanted, *optional):
-        if header.count(name) > 1:
+        if names.count(name) > 1:
             raise InputError(
-                f'{where}: {header.count(name)} columns {name}; {expected}, '
+                f'{where}: {names.count(name)} columns {name}; {expected}, '
                 f'found {found}. Keep one of them.'
             )
-        if name in header:
-            places[name] = header.index(name)
+        if name in names:
+            places[name] = names.index(name)
     return places
 
 

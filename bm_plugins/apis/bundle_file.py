@@ -180,7 +180,9 @@ def _check_sizes(bundle: Bundle) -> None:
         isinstance(code, str) and code and code == code.strip()
         for code in codes
     ):
-        raise ValueError(f'classes {codes}: expected codes, each once')
+        raise ValueError(
+            f'classes {codes}: expected codes without padding, each once'
+        )
     number, known = len(bundle.classes), len(bundle.reference.features)
     held = len(bundle.validation.labels)
     checks = dict(

@@ -36,7 +36,7 @@ def read_corrections(
         if label not in classes:
             raise InputError(
                 f'{where}unknown class {label!r}; the bundle has '
-                f'{" ".join(classes)}.'
+                f'{", ".join(classes)}.'
             )
         if found.setdefault(path, label) != label:
             raise InputError(

@@ -61,7 +61,7 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """``; did you mean X?``, or nothing where none is near.
+    """`` (did you mean X?)``, or nothing where none is near.
 
     Args:
         name (str): What was found.
@@ -71,4 +71,4 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     near = get_close_matches(
         normalize('NFC', name).casefold(), by_fold, n=1, cutoff=0.5
     )
-    return f'; did you mean {by_fold[near[0]]}?' if near else ''
+    return f' (did you mean {by_fold[near[0]]}?)' if near else ''

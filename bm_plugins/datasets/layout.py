@@ -112,8 +112,8 @@ def _unknown(paths: Sequence[str], classes: Sequence[str]) -> InputError:
     return InputError(
         f'{len(paths)} image(s) without a class, {number} in {said}'
         f'{next(filter(None, hints), "")}. Of {first} neither a folder nor '
-        f'the file name is a known code ({" ".join(classes)}). Move the files '
-        'into class folders, or name your own classes by --classes (in a '
+        f'the file name is a known code ({", ".join(classes)}). Move the '
+        'files into class folders, or name your own classes by --classes (in a '
         'config metainfo=dict(classes=...)).'
     )
 

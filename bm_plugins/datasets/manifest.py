@@ -132,7 +132,7 @@ def label_indices(
         if code not in index:
             raise InputError(
                 f'{file}: {path} has the unknown code {code!r}; the classes '
-                f'are {" ".join(classes)}. Mend the row, or name your own by '
+                f'are {", ".join(classes)}. Mend the row, or name your own by '
                 'metainfo=dict(classes=...).'
             )
     if has_column(file, 'predicted'):

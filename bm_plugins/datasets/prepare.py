@@ -238,11 +238,10 @@ def _check_present(
     if missing := [code for code in missing if code not in present]:
         names = {part for path in labels for part in path.split('/')[:-1]}
         raise InputError(
-            f'class {missing[0]} has no folder or image in {folder}'
-            f'{did_you_mean(missing[0], names - present) or "."} '
-            f'--classes names {len(missing)} without any: '
-            f'{" ".join(missing)}. Leave them out, or name them as their '
-            'folders.'
+            f'{len(missing)} of the classes has no folder or image in '
+            f'{folder}: {", ".join(missing)}'
+            f'{did_you_mean(missing[0], names - present)}. Leave it out of '
+            '--classes, or name it as its folder.'
         )
 
 
