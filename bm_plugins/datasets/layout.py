@@ -113,8 +113,8 @@ def _unknown(paths: Sequence[str], classes: Sequence[str]) -> InputError:
         f'{len(paths)} image(s) without a class, {number} in {said}'
         f'{next(filter(None, hints), "")}. Of {first} neither a folder nor '
         f'the file name is a known code ({", ".join(classes)}). Move the '
-        'files into class folders, or name your own classes by --classes (in a '
-        'config metainfo=dict(classes=...)).'
+        'files into class folders, or name your own classes by --classes (in '
+        'a config metainfo=dict(classes=...)).'
     )
 
 
