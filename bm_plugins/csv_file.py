@@ -63,7 +63,7 @@ def read_csv(
     """
     where = f'{what} {file}'.lstrip()
     stream = _open(file, where)
-    skipped, between, header = _header(stream, (*wanted, *optional))
+    skipped, between, header = _header(stream, (*wanted, *optional), where)
     places = _places(header, wanted, optional, where)
     reader = csv.reader(
         stream, delimiter=between, strict=True, skipinitialspace=True
@@ -113,7 +113,8 @@ def _check_row(
 
 def has_column(file: str | Path, name: str) -> bool:
     """Whether a CSV file has a column, as :func:`read_csv` finds it."""
-    header = _header(_open(file, str(file)), ('path', name))[2]
+    where = str(file)
+    header = _header(_open(file, where), ('path', name), where)[2]
     return name in _names(header)
 
 
@@ -142,7 +143,7 @@ def _open(file: str | Path, where: str) -> io.StringIO:
 
 
 def _header(
-    stream: io.StringIO, names: Sequence[str]
+    stream: io.StringIO, names: Sequence[str], where: str
 ) -> tuple[int, str, list[str]]:
     """Lines up to the header, what stands between cells, column names."""
     skipped, between = 0, _BETWEEN
@@ -157,7 +158,10 @@ def _header(
         return skipped, ',', []
     found = {}
     for letter in between:
-        cells = next(csv.reader([line], delimiter=letter), [])
+        try:
+            cells = next(csv.reader([line], delimiter=letter), [])
+        except csv.Error as error:
+            raise InputError(f'{where}, line {skipped}: {error}.') from error
         while cells and not cells[-1].strip():
             cells.pop()
         found[letter] = cells

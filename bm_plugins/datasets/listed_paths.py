@@ -157,7 +157,8 @@ def on_disk(
     missing = []
     for row, path in enumerate(paths):
         parent, _, name = path.rpartition('/')
-        if path[:1] == '/' or name not in entries(parent):
+        odd = path[:1] == '/' or './' in path or '//' in path
+        if odd or name not in entries(parent):
             missing.append(row)
     if not missing:
         return list(paths), []
