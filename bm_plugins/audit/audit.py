@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..csv_file import write_csv
+from ..datasets.class_set import check_classes
 from ..datasets.layout import existing_image_folder, labels_of, list_images
 from ..datasets.manifest import read_manifest
 from ..datasets.matek_classes import CLASSES
@@ -118,6 +119,7 @@ def audit(
             f'{min_correlation}: expected 0 to 64 bits, and a number above 0 '
             'up to 1.'
         )
+    classes = check_classes(classes)
     folder, out = existing_image_folder(data_root), Path(out)
     paths, _ = list_images(folder)
     if not paths:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from unicodedata import normalize
 
 from ..errors import InputError
@@ -31,6 +32,11 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
             'folders are named (--classes, in a config metainfo=dict('
             'classes=...)).'
         )
+    return _checked(tuple(classes))
+
+
+@lru_cache
+def _checked(classes: tuple[str, ...]) -> tuple[str, ...]:
     codes, seen = [], {}
     for code in classes:
         if not isinstance(code, str):

@@ -51,10 +51,9 @@ def test_classes_with_spaces_and_accents(predict, cells, tmp_path):
     lines += ['Small Lymph ;other;yes', 'Go\u0308 2.5;myeloid;no']
     scheme.write_text('\n'.join(lines), encoding='utf-8')
     args = ['--scheme', scheme, '--corrections', corrections]
-    corrections.write_text(
-        'path;label\ns1\\0.jpg; Small Lymph \n;\ncells/s1/1.jpg;Go\u0308 2.5\n',
-        encoding='utf-8',
-    )
+    lines = ['path;label', 's1\\0.jpg; Small Lymph ', ';']
+    lines += ['cells/s1/1.jpg;Go\u0308 2.5']
+    corrections.write_text('\n'.join(lines), encoding='utf-8')
     status, _, error = predict(cells, out, *args, model=file)
     assert status == 0, error
     found = rows(out / 'predictions.csv')
