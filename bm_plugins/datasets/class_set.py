@@ -32,17 +32,13 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
             'folders are named (--classes, in a config metainfo=dict('
             'classes=...)).'
         )
-    return _checked(tuple(classes))
+    return _checked(tuple(map(str, classes)))  # a config may say 1
 
 
 @lru_cache
 def _checked(classes: tuple[str, ...]) -> tuple[str, ...]:
     codes, seen = [], {}
     for code in classes:
-        if not isinstance(code, str):
-            raise InputError(
-                f'class {code!r} is no text. Put quotation marks around it.'
-            )
         code = normalize('NFC', code)
         wrong = ''
         if not code or code != code.strip():

@@ -158,7 +158,7 @@ def on_disk(
     for row, path in enumerate(paths):
         parent, _, name = path.rpartition('/')
         odd = path[:1] == '/' or './' in path or '//' in path
-        if odd or name not in entries(parent):
+        if odd or entries(parent).get(name) != name:
             missing.append(row)
     if not missing:
         return list(paths), []

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from unicodedata import normalize
 
 from ..errors import InputError
 
@@ -217,5 +218,6 @@ def _number(path: str) -> tuple[int, str]:
 
 def _rank(seed: str, path: str) -> tuple[str, str]:
     """Where a file stands in a random order."""
-    name = path.rpartition('/')[2]
+    # Some file systems decompose accents.
+    name = normalize('NFC', path.rpartition('/')[2])
     return sha256(f'{seed}:{name}'.encode()).hexdigest(), path

@@ -203,10 +203,14 @@ def test_groups_across_the_folders_are_refused(root):
     prepare(root, groups=file, ignore_folders=True)
 
 
-def test_an_old_manifest_against_its_folders(root):
+def test_an_old_manifest_against_its_folders(root, capsys):
     move(root, ['train', 'test'])
     prepare(root, ignore_folders=True)
+    Matek(str(root), pipeline=[])
+    assert 'of another part' not in capsys.readouterr().out
     (root / 'split.stamp.json').unlink()  # as of one who did not know
+    Matek(str(root), pipeline=[])
+    assert 'image(s) are of another part than' in capsys.readouterr().out
     with pytest.raises(InputError, match='of another part than their folder'):
         check(root)
     check(root, ignore_folders=True)

@@ -1,4 +1,5 @@
 from collections import Counter
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -138,6 +139,13 @@ def test_a_class_of_one_group_trains():
         paths, labels, groups=dict.fromkeys(paths, 'g')
     )
     assert split == ['train'] * 4 and folds == [None] * 4
+
+
+def test_decomposed_accents_give_the_same_split():
+    names = [f'A/{letter}{i}.jpg' for letter in 'äé' for i in range(20)]
+    forms = [[normalize(f, n) for n in names] for f in ('NFC', 'NFD')]
+    one, two = (stratified_split(paths, ['A'] * 40) for paths in forms)
+    assert one == two and forms[0] != forms[1]
 
 
 def test_what_tests_is_given():
