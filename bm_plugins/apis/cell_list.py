@@ -173,13 +173,16 @@ def _read_paths(file: str) -> list[str]:
     """Paths of a CSV file, as the folder spells them."""
     table = read_csv(file, ['path'])
     folder = os.path.dirname(file) or '.'
-    paths, missing = on_disk(table.columns['path'], folder)
-    gone = [paths[row] for row in missing if not _is_file(folder, paths[row])]
-    if gone:
+    listed = table.columns['path']
+    paths, missing = on_disk(listed, folder)
+    for row, path in enumerate(listed):
+        if _is_elsewhere(path):
+            paths[row] = path
+    if gone := [paths[n] for n in missing if not _is_elsewhere(paths[n])]:
         raise unmatched(file, gone, len(paths), folder)
     seen = set()
     for line, path in zip(table.lines, paths, strict=True):
-        place = os.path.normpath(path)
+        place = os.path.abspath(os.path.join(folder, path))
         if place in seen:
             raise InputError(
                 f'{file}, line {line}: {path!r} is there '
@@ -189,9 +192,10 @@ def _read_paths(file: str) -> list[str]:
     return paths
 
 
-def _is_file(folder: str, path: str) -> bool:
+def _is_elsewhere(path: str) -> bool:
+    """Whether it is the whole path of a file."""
     try:
-        return os.path.lexists(os.path.join(folder, path))
+        return path[:1] == '/' and os.path.lexists(path)
     except ValueError:  # a NUL in the name
         return False
 

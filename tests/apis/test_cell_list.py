@@ -113,6 +113,18 @@ def test_csv_of_other_spellings(folder, path):
     ]
 
 
+def test_a_whole_path_is_that_file_whatever_lies_beside_the_list(folder):
+    other = folder.parent / 'other/cells/a.png'
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b'2')
+    file = folder / 'list.csv'
+    file.write_text(f'path\n{other}\n')
+    assert list_cells(file).file(0) == str(other)
+    file.write_text(f'path\na.png\n{folder}/a.png\n')
+    with pytest.raises(InputError, match='line 3: .*more than once'):
+        list_cells(file)
+
+
 def test_csv_that_names_what_is_not_there(folder):
     file = folder / 'list.csv'
     file.write_text(
