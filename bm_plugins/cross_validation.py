@@ -108,5 +108,6 @@ def _check_folds(cfg, folds: int) -> None:
         raise InputError(
             f'--folds {folds}: the folds in {file} are '
             f'{" ".join(map(str, sorted(found))) or "none"}. Write it by '
-            f'tools/prepare_matek.py --folds {folds}, or give another number.'
+            f'tools/prepare_matek.py --folds {folds} (with --ignore-folders '
+            'where folders name the parts), or give another number.'
         )

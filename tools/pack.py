@@ -49,7 +49,7 @@ def main() -> None:
     args = parser.parse_args()
     folder = os.path.abspath(existing_image_folder(args.data_root))
     manifest = args.manifest or Path(args.data_root, 'split.csv')
-    paths, *_ = read_manifest(manifest, with_label=False)
+    paths, *_ = read_manifest(manifest, with_label=False, folder=folder)
     bits = bits_of(manifest, paths, folder)
     file = pack_file(manifest, args.kind, args.output_dir)
     if args.check:

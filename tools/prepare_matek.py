@@ -39,7 +39,13 @@ def main() -> None:
     parser.add_argument(
         '--groups',
         metavar='CSV',
-        help='images that stay in one part: duplicates.csv of tools/audit.py',
+        help='images that stay in one part, as of a patient: columns '
+        'path,group, as duplicates.csv of tools/audit.py',
+    )
+    parser.add_argument(
+        '--ignore-folders',
+        action='store_true',
+        help='draw parts even where folders train and test name them',
     )
     parser.add_argument(
         '--classes',
@@ -62,7 +68,13 @@ def main() -> None:
     args = parser.parse_args()
     classes = tuple(args.classes)
     if args.check:
-        check(args.data_root, args.output, classes, args.workers)
+        check(
+            args.data_root,
+            args.output,
+            classes,
+            args.workers,
+            args.ignore_folders,
+        )
         return
     prepare(
         args.data_root,
@@ -77,6 +89,7 @@ def main() -> None:
         args.contiguous,
         args.test_list,
         args.groups,
+        args.ignore_folders,
     )
 
 

@@ -177,10 +177,11 @@ def _check_sizes(bundle: Bundle) -> None:
     """Raise ValueError for parts that do not fit each other."""
     codes = bundle.classes
     if len({*codes}) < len(codes) or not all(
-        isinstance(code, str) and [code] == code.split() for code in codes
+        isinstance(code, str) and code and code == code.strip()
+        for code in codes
     ):
         raise ValueError(
-            f'classes {codes}: expected codes without white space, each once'
+            f'classes {codes}: expected codes without padding, each once'
         )
     number, known = len(bundle.classes), len(bundle.reference.features)
     held = len(bundle.validation.labels)

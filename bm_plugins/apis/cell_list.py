@@ -1,8 +1,7 @@
 """The images to predict: a folder, a pattern, or a list."""
 
-import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +9,7 @@ from unicodedata import category
 
 import numpy as np
 
+from ..csv_file import read_csv
 from ..datasets.image_io import CONTROLS
 from ..datasets.layout import (
     IMAGE_ENDINGS,
@@ -17,6 +17,7 @@ from ..datasets.layout import (
     find_image_folder,
     list_images,
 )
+from ..datasets.listed_paths import on_disk, unmatched
 from ..datasets.value_range import value_bits
 from ..errors import InputError
 
@@ -86,14 +87,16 @@ def list_cells(source: str | Path) -> CellList:
         source (str or Path): A folder, searched at any depth (where it holds
             the release's image folder, that one); an image; a pattern as of
             a shell, ``**`` for any folders; or a CSV file with a column
-            ``path``, relative to the file's folder.
+            ``path``, relative to the file's folder (:mod:`.listed_paths`
+            tells which spellings are taken).
 
     Returns:
         CellList: In the CSV's order; else sorted, a folder reached by several
         links once, hidden and system files left out.
 
     Raises:
-        InputError: It is missing or empty, or the CSV names a file twice.
+        InputError: It is missing or empty, or the CSV names a file twice or
+            one that is not there.
     """
     text = os.fspath(source)
     if os.path.isdir(text):
@@ -159,38 +162,35 @@ def _fits(parts: list[str], wanted: list[str]) -> bool:
     return fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
 
 
-def _read_paths(file: str) -> Iterator[str]:
+def _read_paths(file: str) -> list[str]:
+    """Paths of a CSV file, as the folder spells them."""
+    table = read_csv(file, ['path'])
+    folder = os.path.dirname(file) or '.'
+    listed = table.columns['path']
+    paths, missing = on_disk(listed, folder)
+    for row, path in enumerate(listed):
+        if _is_elsewhere(path):
+            paths[row] = path
+    if gone := [paths[n] for n in missing if not _is_elsewhere(paths[n])]:
+        raise unmatched(file, gone, len(paths), folder)
     seen = set()
+    for line, path in zip(table.lines, paths, strict=True):
+        place = os.path.abspath(os.path.join(folder, path))
+        if place in seen:
+            raise InputError(
+                f'{file}, line {line}: {path!r} is there '
+                'more than once. Delete one of the rows.'
+            )
+        seen.add(place)
+    return paths
+
+
+def _is_elsewhere(path: str) -> bool:
+    """Whether it is the whole path of a file."""
     try:
-        with open(file, newline='', encoding='utf-8-sig') as stream:
-            reader = csv.DictReader(stream)
-            if 'path' not in (reader.fieldnames or ()):
-                found = ','.join(reader.fieldnames or ()) or 'nothing'
-                raise InputError(
-                    f'{file}: no column path; found {found}. Expected a '
-                    'header with path, separated by commas.'
-                )
-            for row in reader:
-                path = row['path']
-                if not path:
-                    raise InputError(
-                        f'{file}, line {reader.line_num}: no path. Mend or '
-                        'delete the row.'
-                    )
-                place = os.path.normpath(path)
-                if place in seen:
-                    raise InputError(
-                        f'{file}, line {reader.line_num}: {path!r} is there '
-                        'more than once. Delete one of the rows.'
-                    )
-                seen.add(place)
-                yield path
-    except FileNotFoundError:
-        raise InputError(f'{file} does not exist. Check the path.') from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f'{file} is no CSV file in UTF-8 ({error}). Save it as such.'
-        ) from error
+        return path[:1] == '/' and os.path.lexists(path)
+    except ValueError:  # a NUL in the name
+        return False
 
 
 def printable(name: str) -> str:

@@ -1,9 +1,11 @@
 """Classes that a person chose or confirmed on the report page."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
+from ..csv_file import read_csv
+from ..datasets.listed_paths import match_paths
 from ..errors import InputError
 from .prediction_table import read_table
 
@@ -16,16 +18,16 @@ def read_corrections(
     """Read what the report page exports.
 
     Args:
-        file (str or Path): CSV with ``path,label,split,predicted``; saved by
-            a spreadsheet it may have semicolons.
+        file (str or Path): CSV with ``path,label,split,predicted``, also as a
+            spreadsheet saved it (:func:`read_csv`).
         classes (Sequence[str]): Codes of the bundle.
 
     Returns:
-        dict[str, str]: Code by path.
+        dict[str, str]: Code by path, as the file spells it.
 
     Raises:
         InputError: It cannot be read, a column is missing, a class is
-            unknown, or a path is there twice.
+            unknown, or a path is there with two classes.
     """
     found: dict[str, str] = {}
     for line, row in _rows(file):
@@ -34,20 +36,22 @@ def read_corrections(
         if label not in classes:
             raise InputError(
                 f'{where}unknown class {label!r}; the bundle has '
-                f'{" ".join(classes)}.'
+                f'{", ".join(classes)}.'
             )
-        if path in found:
+        if found.setdefault(path, label) != label:
             raise InputError(
                 f'{where}{path} is there more than once. Keep one.'
             )
-        found[path] = label
     return found
 
 
-def check_origin(
-    file: str | Path, table: Path, classes: Sequence[str]
-) -> None:
-    """Refuse corrections of another prediction.
+def match_corrections(
+    file: str | Path,
+    table: Path,
+    classes: Sequence[str],
+    folder: str | Path = '.',
+) -> dict[str, str]:
+    """Read corrections of one prediction, and refuse those of another.
 
     Patients' files often have the same names; what the model had said of
     them tells whether they are the same cells.
@@ -56,52 +60,52 @@ def check_origin(
         file (str or Path): As for :func:`read_corrections`.
         table (Path): ``predictions.csv``.
         classes (Sequence[str]): Codes of the bundle.
+        folder (str or Path): What the table's paths are relative to.
+
+    Returns:
+        dict[str, str]: Code by path, as the table spells it.
 
     Raises:
-        InputError: A path is not in the table, or another class was
-            predicted.
+        InputError: A path is not in the table or another class was predicted,
+            or as :func:`read_corrections`.
     """
-    said = {row['path']: row.get('predicted') for _, row in _rows(file)}
+    read_corrections(file, classes)
+    lines = list(_rows(file))
+    where = f'corrections {file}'
+    listed = [row['path'] for _, row in lines]
+    exact = {*listed}
+    rows = ((row.path, row.code) for row in read_table(table, classes))
+    code_of = {path: code for path, code in rows if path in exact}
+    if len(code_of) < len(exact):  # all, where other spellings are looked for
+        rows = ((row.path, row.code) for row in read_table(table, classes))
+        code_of = dict(rows)
+    paths = match_paths(listed, code_of, folder, where)
+    found: dict[str, str] = {}
     other = []
-    number = len(said)
-    for row in read_table(table, classes):
-        if row.path in said and said.pop(row.path) not in (None, '', row.code):
-            other.append(row.path)
-    if said:
-        raise InputError(
-            f'{len(said)} correction(s) in {file} are of cells that {table} '
-            f'does not have, the first: {next(iter(said))}. Give the '
-            'corrections of this prediction.'
-        )
+    for path, (line, row) in zip(paths, lines, strict=True):
+        if row.get('predicted') not in (None, '', code_of[path]):
+            other.append(path)
+        if found.setdefault(path, row['label']) != row['label']:
+            raise InputError(
+                f'{where}, line {line}: {path} is there more than once. Keep '
+                'one.'
+            )
     if other:
         raise InputError(
-            f'{len(other)} of the {number} corrections in {file} are of cells '
-            f'of which the model had said something else, the first: '
+            f'{len(other)} of the {len(lines)} corrections in {file} are of '
+            'cells of which the model had said something else, the first: '
             f'{other[0]}. Give the corrections of this prediction; if they '
             'are of these very cells by another model, delete the column '
             'predicted.'
         )
+    return found
 
 
 def _rows(file: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and rows."""
-    try:
-        with open(file, newline='', encoding='utf-8-sig') as stream:
-            first = stream.readline()
-            stream.seek(0)
-            comma = ';' if first.count(';') > first.count(',') else ','
-            reader = csv.DictReader(stream, delimiter=comma)
-            if not {'path', 'label'} <= {*(reader.fieldnames or ())}:
-                names = ','.join(reader.fieldnames or ()) or 'nothing'
-                raise InputError(
-                    f'corrections {file}: expected the columns '
-                    f'{",".join(COLUMNS)}, found {names}. Export them from '
-                    'report.html.'
-                )
-            for row in reader:
-                yield reader.line_num, row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f'corrections {file} cannot be read: '
-            f'{getattr(error, "strerror", None) or error}.'
-        ) from error
+    """Line numbers and rows, accents of codes composed."""
+    table = read_csv(file, COLUMNS[:2], COLUMNS[2:], 'corrections')
+    for line, row in table:
+        for column in ('label', 'predicted'):
+            if column in row:
+                row[column] = normalize('NFC', row[column])
+        yield line, row

@@ -14,7 +14,7 @@ from .bundle_file import load_bundle
 from .cell_features import CellFeatures
 from .cell_list import CellList, list_cells
 from .cell_predictor import CellPredictor
-from .corrections import check_origin, read_corrections
+from .corrections import match_corrections, read_corrections
 from .predict_share import number_of_chunks, predict_share
 from .prediction_facts import name_of, prediction_facts
 from .prediction_parts import PredictionParts
@@ -156,7 +156,9 @@ def predict(
             uncorrected = bool(was.get('corrections')) and not corrections
             if corrections:
                 table = record.folder / 'predictions.csv'
-                check_origin(corrections, table, model.classes)
+                corrected = match_corrections(
+                    corrections, table, model.classes, found.folder
+                )
             record.note_report(None)  # till both files are there
             result = write_report(
                 record.folder,

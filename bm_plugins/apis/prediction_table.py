@@ -15,6 +15,11 @@ def header(classes: Sequence[str]) -> list[str]:
     return ['path', 'code', 'confidence', *chances, 'set', 'distance', 'flag']
 
 
+def _between(classes: Sequence[str]) -> str:
+    """What stands between the codes of a set."""
+    return '|' if any(' ' in code for code in classes) else ' '
+
+
 def table_rows(
     paths: Sequence[str], judgement: Judgement, classes: Sequence[str]
 ) -> list[list[str]]:
@@ -29,14 +34,14 @@ def table_rows(
         list[list[str]]: Texts (N, C + 6); probabilities of 6 decimals, sets
         with the likeliest first.
     """
-    labels = judgement.labels
+    labels, between = judgement.labels, _between(classes)
     return [
         [
             path,
             classes[labels[i]],
             f'{judgement.probabilities[i, labels[i]]:.6f}',
             *(f'{p:.6f}' for p in judgement.probabilities[i]),
-            ' '.join(judgement.codes(i, classes)),
+            between.join(judgement.codes(i, classes)),
             f'{judgement.distances[i]:.5f}',
             judgement.flags[i],
         ]
@@ -77,7 +82,7 @@ def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:
     Raises:
         InputError: It is missing, or not as it was written.
     """
-    wanted = header(classes)
+    wanted, between = header(classes), _between(classes)
     known = {*classes}
     try:
         with open(file, newline='', encoding='utf-8') as stream:
@@ -87,7 +92,7 @@ def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:
             for row in reader:
                 if len(row) != len(wanted) or row[1] not in known:
                     raise ValueError(f'line {reader.line_num}')
-                codes = tuple(row[-3].split())
+                codes = tuple(filter(None, row[-3].split(between)))
                 yield CellRow(row[0], row[1], float(row[2]), codes, row[-1])
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(

@@ -108,7 +108,9 @@ def count_seen(training: Training, dataset: Matek) -> int | None:
         manifest = Path(dataset.ann_file)
     try:
         share = float(said.get('fraction', 1))
-        paths, labels, splits, folds = read_manifest(manifest, share < 1)
+        paths, labels, splits, folds = read_manifest(
+            manifest, share < 1, folder
+        )
         parts = parts_of(splits, folds, parse_fold(said.get('fold')), manifest)
         rows = rows_of(parts, _parts(said), paths, labels, share)
     except (InputError, TypeError, ValueError):

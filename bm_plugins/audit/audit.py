@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..csv_file import write_csv
+from ..datasets.class_set import check_classes
 from ..datasets.layout import existing_image_folder, labels_of, list_images
 from ..datasets.manifest import read_manifest
 from ..datasets.matek_classes import CLASSES
@@ -119,6 +120,7 @@ def audit(
             f'{min_correlation}: expected 0 to 64 bits, and a number above 0 '
             'up to 1.'
         )
+    classes = check_classes(classes)
     folder, out = existing_image_folder(data_root), Path(out)
     paths, _ = list_images(folder)
     if not paths:
@@ -126,7 +128,7 @@ def audit(
             f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'
             '00001.jpg or <CODE>/<file>.jpg.'
         )
-    known = _manifest(Path(data_root, 'split.csv'))
+    known = _manifest(Path(data_root, 'split.csv'), folder)
     make_folder(out)
     bits = value_bits(paths, folder)
     file = out / 'fingerprints.csv'
@@ -159,11 +161,11 @@ def audit(
     return result
 
 
-def _manifest(file: Path) -> dict[str, tuple[str, str, str]]:
+def _manifest(file: Path, folder: Path) -> dict[str, tuple[str, str, str]]:
     """Label, part and fold of each image, if there is a manifest."""
     if not file.is_file():
         return {}
-    paths, labels, splits, folds = read_manifest(file)
+    paths, labels, splits, folds = read_manifest(file, folder=folder)
     folds = ['' if fold is None else str(fold) for fold in folds]
     rows = zip(labels, splits, folds, strict=True)
     return dict(zip(paths, rows, strict=True))

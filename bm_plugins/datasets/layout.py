@@ -2,13 +2,15 @@
 
 import os
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from unicodedata import normalize
 
 from mmengine.logging import print_log
 
 from ..errors import InputError
+from .class_set import check_classes, did_you_mean
 
 IMAGE_FOLDERS = ('BM_cytomorphology_data', 'bone_marrow_cell_dataset')
 IMAGE_ENDINGS = (*('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp', '.webp'),)
@@ -62,19 +64,21 @@ def existing_image_folder(data_root: str | Path) -> Path:
 @lru_cache(maxsize=4096)
 def _folder_code(folder: str, classes: tuple[str, ...]) -> str | None:
     """The deepest folder that is named as a class."""
-    parts = folder.split('/')
+    parts = normalize('NFC', folder).split('/')
     return next((part for part in reversed(parts) if part in classes), None)
 
 
-def labels_of(paths: Iterable[str], classes: Collection[str]) -> list[str]:
+def labels_of(paths: Iterable[str], classes: Sequence[str]) -> list[str]:
     """Class codes that relative paths stand for.
 
     The class folder gives the code; a file-name prefix (``BLA_00001.jpg``)
-    that is a code too must agree, and alone it counts in a flattened tree.
+    that is a code too must agree, and alone it counts in a flattened tree. A
+    number in front of a name (``2_0001.jpg``) is mostly none: in a class
+    folder it does not count.
 
     Args:
         paths (Iterable[str]): Paths relative to the image folder, with ``/``.
-        classes (Collection[str]): The known codes.
+        classes (Sequence[str]): The known codes.
 
     Returns:
         list[str]: One code a path.
@@ -82,33 +86,53 @@ def labels_of(paths: Iterable[str], classes: Collection[str]) -> list[str]:
     Raises:
         InputError: Folder and prefix differ, or neither is a known code.
     """
-    ordered, known = tuple(classes), frozenset(classes)
+    ordered = check_classes(classes)
+    known = frozenset(ordered)
     long = sorted((c for c in known if '_' in c), key=len, reverse=True)
-    labels = []
+    labels, unknown = [], []
     for path in paths:
         folder, _, name = path.rpartition('/')
         code = _folder_code(folder, ordered)
+        if not name.isascii():
+            name = normalize('NFC', name)
         prefix = name.partition('_')[0]
         for longer in long:
             if name.startswith(f'{longer}_'):
                 prefix = longer
                 break
         if prefix in known and prefix != code:
-            if code is not None:
+            if code is None:
+                code = prefix
+            elif not prefix.replace('_', '').isdecimal():
                 raise InputError(
                     f'{path}: the folder says {code}, the file name {prefix}. '
                     'Move or rename the file.'
                 )
-            code = prefix
         if code is None:
-            raise InputError(
-                f'{path}: neither a folder nor the file name is a known code '
-                f'({" ".join(ordered)}). Move the file into its class folder, '
-                'or name your own classes by --classes (in a config '
-                'metainfo=dict(classes=...)).'
-            )
+            unknown.append(path)
         labels.append(code)
+    if unknown:
+        raise _unknown(unknown, ordered)
     return labels
+
+
+def _unknown(paths: Sequence[str], classes: Sequence[str]) -> InputError:
+    """The error for images that lie in no class folder."""
+    (folder, number), *others = Counter(
+        path.rpartition('/')[0] for path in paths
+    ).most_common()
+    first = next(p for p in paths if p.rpartition('/')[0] == folder)
+    hints = (did_you_mean(part, classes) for part in folder.split('/'))
+    said = f'folder {folder}' if folder else 'no folder'
+    if others:
+        said += f' and {len(others)} more'
+    return InputError(
+        f'{len(paths)} image(s) without a class, {number} in {said}'
+        f'{next(filter(None, hints), "")}. Of {first} neither a folder nor '
+        f'the file name is a known code ({", ".join(classes)}). Move the '
+        'files into class folders, or name your own classes by --classes (in '
+        'a config metainfo=dict(classes=...)).'
+    )
 
 
 def list_images(
@@ -175,37 +199,3 @@ def list_images(
 
 def _holds(outer: str, inner: str) -> bool:
     return os.path.commonpath((outer, inner)) == outer
-
-
-def check_files(
-    paths: Sequence[str], folder: str, manifest: str | Path
-) -> None:
-    """Each file is there; a folder is listed once, no file is opened.
-
-    Args:
-        paths (Sequence[str]): Paths relative to ``folder``.
-        folder (str): The image folder.
-        manifest (str or Path): What names them, for the error.
-
-    Raises:
-        InputError: The folder or a file is missing.
-    """
-    if not os.path.isdir(folder):
-        raise InputError(f'image folder {folder} does not exist.')
-    present: dict[str, set[str]] = {}
-    missing = []
-    for path in paths:
-        parent, _, name = path.rpartition('/')
-        if parent not in present:
-            full = os.path.join(folder, parent)
-            present[parent] = (
-                set(os.listdir(full)) if os.path.isdir(full) else set()
-            )
-        if name not in present[parent]:
-            missing.append(path)
-    if missing:
-        raise InputError(
-            f'{manifest} names {len(missing)} file(s) that are not in '
-            f'{folder}, the first: {missing[0]}. Complete the folder, or '
-            'write the manifest anew by tools/prepare_matek.py.'
-        )

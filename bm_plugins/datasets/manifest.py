@@ -1,27 +1,40 @@
 """The manifest of a collection and its stamp."""
 
-import csv
 import json
 import os
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TextIO
+from unicodedata import normalize
 
 from mmengine.logging import print_log
 
 from ..atomic_write import atomic_write
-from ..csv_file import write_csv
+from ..csv_file import has_column, read_csv, write_csv
 from ..errors import InputError
+from .class_set import check_classes
 from .layout import labels_of
+from .listed_paths import on_disk, plain
 from .value_range import value_bits
 
 SPLITS = frozenset({'train', 'val', 'test'})
+# What people call them, in any case.
+PART_NAMES = dict(
+    train='train',
+    training='train',
+    val='val',
+    valid='val',
+    validation='val',
+    test='test',
+    testing='test',
+)
 
 
 def read_manifest(
-    file: str | Path, with_label: bool = True
+    file: str | Path,
+    with_label: bool = True,
+    folder: str | Path | None = None,
 ) -> tuple[list[str], list[str], list[str], list[int | None]]:
     """Read ``path,label,split[,fold]``.
 
@@ -29,6 +42,9 @@ def read_manifest(
         file (str or Path): The CSV file.
         with_label (bool): Read the column ``label``. Defaults to True; without
             it the labels are empty and the column may be missing.
+        folder (str or Path, optional): The image folder, as whose files the
+            paths are then spelled (:func:`on_disk`); those that it does not
+            hold stay as they are. Defaults to None: no file is looked for.
 
     Returns:
         tuple: Columns ``path``, ``label``, ``split`` and ``fold`` (None where
@@ -43,57 +59,42 @@ def read_manifest(
             f'manifest {file} does not exist. Write it by `python '
             f'tools/prepare_matek.py {os.path.dirname(file)}`.'
         )
-    try:
-        with open(file, newline='', encoding='utf-8-sig') as stream:
-            columns = _read_columns(file, stream, with_label)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f'{file} is no CSV file in UTF-8 ({error}). Save it as such.'
-        ) from error
-    paths, labels, splits, folds = columns
+    label = ['label'] if with_label else []
+    table = read_csv(file, ['path', *label, 'split'], ['fold'])
+    columns = table.columns
+    paths, text = columns['path'], ''.join(columns['path'])
+    if not text.isascii() or '\\' in text or './' in text or '//' in text:
+        paths = [plain(path) for path in paths]
+    if folder is not None:
+        paths, _ = on_disk(paths, folder)
     if not paths:
         raise InputError(f'{file} names no image.')
     if len(set(paths)) < len(paths):
         seen = set()
         twice = next(p for p in paths if p in seen or seen.add(p))
         raise InputError(f'{file} names {twice} more than once.')
+    if wrong := {*columns['split']} - SPLITS:
+        for line, row in table:
+            if row['split'] in wrong and row['split'].casefold() not in (
+                PART_NAMES
+            ):
+                raise InputError(
+                    f'{file}, line {line}: split {row["split"]!r}; expected '
+                    'train, val or test.'
+                )
+        columns['split'] = [
+            PART_NAMES[part.casefold()] for part in columns['split']
+        ]
+    labels = columns.get('label') or [''] * len(paths)
+    composed = {label: normalize('NFC', label) for label in set(labels)}
+    folds = columns.get('fold') or [''] * len(paths)
     number = {value: _fold(file, value) for value in set(folds)}
-    return paths, labels, splits, [number[value] for value in folds]
-
-
-def _read_columns(file: str | Path, stream: TextIO, with_label: bool) -> tuple:
-    paths, labels, splits, folds = [], [], [], []
-    reader = csv.reader(stream)
-    header = next(reader, [])
-    wanted = ('path', 'label', 'split') if with_label else ('path', 'split')
-    if missing := [name for name in wanted if name not in header]:
-        raise InputError(
-            f'{file}: no column {", ".join(missing)}; expected the header '
-            f'path,label,split[,fold], found {",".join(header) or "nothing"}.'
-        )
-    path, split = header.index('path'), header.index('split')
-    label = header.index('label') if with_label else None
-    fold = header.index('fold') if 'fold' in header else None
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(header):
-            wrong = f'{len(row)} values for {len(header)} columns.'
-        elif row[split] not in SPLITS:
-            wrong = f'split {row[split]!r}; expected train, val or test.'
-        elif not row[path] or row[path][0] == '/':
-            wrong = (
-                f'path {row[path]!r}; expected one relative to the image '
-                'folder.'
-            )
-        else:
-            paths.append(row[path])
-            labels.append('' if label is None else row[label])
-            splits.append(row[split])
-            folds.append('' if fold is None else row[fold])
-            continue
-        raise InputError(f'{file}, line {reader.line_num}: {wrong}')
-    return paths, labels, splits, folds
+    return (
+        paths,
+        [composed[label] for label in labels],
+        columns['split'],
+        [number[value] for value in folds],
+    )
 
 
 def _fold(file: str | Path, value: str) -> int | None:
@@ -127,17 +128,16 @@ def label_indices(
     Raises:
         InputError: A code is unknown, or its path says another.
     """
-    index = {code: i for i, code in enumerate(classes)}
+    index = {code: i for i, code in enumerate(check_classes(classes))}
     for path, code in zip(paths, codes, strict=True):
         if code not in index:
             raise InputError(
                 f'{file}: {path} has the unknown code {code!r}; the classes '
-                f'are {" ".join(classes)}. Mend the row, or name your own by '
+                f'are {", ".join(classes)}. Mend the row, or name your own by '
                 'metainfo=dict(classes=...).'
             )
-    with open(file, newline='', encoding='utf-8-sig') as stream:
-        if 'predicted' in next(csv.reader(stream), ()):
-            return [index[code] for code in codes]
+    if has_column(file, 'predicted'):
+        return [index[code] for code in codes]
     in_paths = labels_of(paths, classes)
     for path, code, said in zip(paths, codes, in_paths, strict=True):
         if code != said:

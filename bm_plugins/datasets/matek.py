@@ -10,8 +10,10 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
 from ..errors import InputError, UnreadableImage
+from .class_set import check_classes
 from .draw import DrawIndex, draws_globally, seed_generators
-from .layout import check_files, find_image_folder
+from .layout import find_image_folder
+from .listed_paths import check_files
 from .manifest import (
     bits_of,
     is_verified,
@@ -22,7 +24,13 @@ from .manifest import (
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .pack_building import open_pack, pack_file
-from .parts import parse_fold, parse_split, parts_of, rows_of
+from .parts import (
+    parse_fold,
+    parse_split,
+    parts_of,
+    rows_of,
+    say_against_folders,
+)
 from .transforms.load_image import check_readers
 
 
@@ -145,7 +153,7 @@ class Matek(BaseDataset):
     @classmethod
     def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
         loaded = super()._load_metainfo(metainfo)
-        loaded['classes'] = tuple(loaded['classes'])
+        loaded['classes'] = check_classes(loaded['classes'])
         if loaded['classes'] != CLASSES:
             own = metainfo if 'classes' in (metainfo or {}) else cls.METAINFO
             given = own.get('full_names', loaded['classes'])
@@ -167,7 +175,9 @@ class Matek(BaseDataset):
             ``bits`` where 16-bit values need it.
         """
         manifest = self.ann_file
-        paths, labels, splits, folds = read_manifest(manifest, self.with_label)
+        paths, labels, splits, folds = read_manifest(
+            manifest, self.with_label, self.img_prefix
+        )
         parts = parts_of(splits, folds, self.fold, manifest)
         rows = rows_of(parts, self.split, paths, labels, self.fraction)
         if not rows:
@@ -214,6 +224,7 @@ class Matek(BaseDataset):
         self._metainfo['protocol'] = protocol
         if not is_verified(manifest):
             say_unverified(manifest, self.data_root)
+        say_against_folders(manifest, paths, splits, self.CLASSES)
         return data
 
     def get_gt_labels(self) -> np.ndarray:

@@ -1,10 +1,14 @@
 """Which part each image of a manifest is in, given the fold."""
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
+from mmengine.logging import print_log
+
 from ..errors import InputError
-from .manifest import SPLITS
+from .manifest import PART_NAMES, SPLITS, protocol_of
 from .splits import stratified_share
 
 
@@ -82,9 +86,16 @@ def parts_of(
     if fold is None:
         return list(splits)
     known = sorted({*folds} - {None})
+    if not known:
+        raise InputError(
+            f'{manifest}: no fold {fold} (it has no folds, as of a test list '
+            'or of folders that name the parts). Unset BM_FOLD, or draw parts '
+            'and folds anew by tools/prepare_matek.py --overwrite (with '
+            '--ignore-folders where folders name the parts).'
+        )
     if fold not in known:
         raise InputError(
-            f'{manifest}: no fold {fold} (it has {known or "no folds"}). Set '
+            f'{manifest}: no fold {fold} (it has {known}). Set '
             'BM_FOLD to one of them, or write the manifest anew by '
             'tools/prepare_matek.py --folds.'
         )
@@ -92,6 +103,104 @@ def parts_of(
         'test' if own == fold else 'val' if split == 'val' else 'train'
         for split, own in zip(splits, folds, strict=True)
     ]
+
+
+def folder_parts(
+    paths: Sequence[str], classes: Sequence[str]
+) -> dict[str, str]:
+    """The parts that folders name, as ``train/BLA`` and ``test/BLA``.
+
+    Args:
+        paths (Sequence[str]): Paths (N,) relative to the image folder.
+        classes (Sequence[str]): Codes; a folder of a class is no part.
+
+    Returns:
+        dict[str, str]: ``train``, ``val`` or ``test`` by path; empty where no
+        folder names a part, or all of them train.
+
+    Raises:
+        InputError: Some images are in no part or in two, or no image trains
+            or tests.
+    """
+    names = PART_NAMES.keys() - {code.casefold() for code in classes}
+
+    @cache
+    def part_of(folder: str) -> str | None:
+        folders = folder.casefold().split('/')
+        parts = {PART_NAMES[name] for name in folders if name in names}
+        return parts.pop() if len(parts) == 1 else None
+
+    found = {path: part_of(path.rpartition('/')[0]) for path in paths}
+    has = sorted({*found.values()} - {None})
+    if not has or {*found.values()} == {'train'}:
+        return {}
+    others = [path for path, part in found.items() if part is None]
+    wrong = ''
+    if others:
+        wrong = (
+            f'{len(others)} of {len(found)} images are in no or two of them, '
+            f'the first: {others[0]}'
+        )
+    elif not {'train', 'test'} <= {*has}:
+        wrong = 'expected train and test'
+    if wrong:
+        raise InputError(
+            f'folders name the parts {", ".join(has)}; {wrong}. Draw parts of '
+            'all images by --ignore-folders, or move the images into train, '
+            'val and test.'
+        )
+    return found
+
+
+def against_folders(
+    manifest: str | Path,
+    paths: Sequence[str],
+    splits: Sequence[str],
+    classes: Sequence[str],
+) -> list[str]:
+    """Images of a manifest in another part than their folder says.
+
+    Of those in a folder that trains, some may be the val part.
+
+    Args:
+        manifest (str or Path): The manifest; where its stamp says that
+            folders were ignored, there is none.
+        paths (Sequence[str]): Column ``path`` (N,).
+        splits (Sequence[str]): Column ``split`` (N,).
+        classes (Sequence[str]): Codes.
+
+    Raises:
+        InputError: As :func:`folder_parts`.
+    """
+    parts = folder_parts(paths, classes)
+    if not parts or 'folders ignored' in protocol_of(manifest, None):
+        return []
+    return [
+        path
+        for path, split in zip(paths, splits, strict=True)
+        if parts[path] != split and (parts[path], split) != ('train', 'val')
+    ]
+
+
+def say_against_folders(
+    manifest: str | Path,
+    paths: Sequence[str],
+    splits: Sequence[str],
+    classes: Sequence[str],
+) -> None:
+    """Say in the log what :func:`against_folders` finds."""
+    try:
+        wrong = against_folders(manifest, paths, splits, classes)
+    except InputError:  # of some images alone; the manifest decides
+        return
+    if wrong:
+        print_log(
+            f'{manifest}: {len(wrong)} image(s) are of another part than '
+            f'their folder says, the first: {wrong[0]}. If that is not meant, '
+            'write the manifest anew by tools/prepare_matek.py --overwrite.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def rows_of(

@@ -1,13 +1,14 @@
 """Look at every image of a collection once and write its manifest."""
 
-import csv
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..csv_file import write_csv
 from ..errors import InputError
+from .class_set import check_classes, did_you_mean
+from .given_parts import read_given
 from .image_io import find_faults
 from .layout import existing_image_folder, labels_of, list_images
 from .manifest import (
@@ -19,7 +20,8 @@ from .manifest import (
     write_stamp,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
-from .splits import split_by_list, stratified_split
+from .parts import against_folders
+from .splits import split_around, stratified_split
 from .synthetic.collection import MARKER
 from .value_range import value_bits
 
@@ -45,6 +47,7 @@ def prepare(
     contiguous: bool = False,
     test_list: str | Path | None = None,
     groups: str | Path | None = None,
+    ignore_folders: bool = False,
 ) -> None:
     """Write the manifest of a collection and stamp it.
 
@@ -60,16 +63,22 @@ def prepare(
         workers (int): Processes that decode.
         overwrite (bool): Replace a manifest that is there.
         contiguous (bool): As for :func:`stratified_split`.
-        test_list (str or Path, optional): CSV file whose first two columns
-            are the path (of which the file name counts) and the class code of
-            each test image, as DinoBloom's ``bm_test.csv``.
+        test_list (str or Path, optional): CSV file ``path,label`` of the test
+            images, as DinoBloom's ``bm_test.csv``; of the path the file name
+            counts.
         groups (str or Path, optional): CSV file ``path,group`` of images that
-            stay in one part, as ``tools/audit.py`` writes it.
+            stay in one part: patients, or the duplicates of
+            ``tools/audit.py``.
+        ignore_folders (bool): Draw parts even where folders name them, as
+            ``train/BLA`` and ``test/BLA``. Defaults to False: those are the
+            parts, and there are no folds.
 
     Raises:
-        InputError: No images, an unknown class folder, a file name against
-            its folder, or a manifest that would be replaced.
+        InputError: No images, an unknown class folder, a class without an
+            image, a file name against its folder, a list that names other
+            images, or a manifest that would be replaced.
     """
+    classes = check_classes(classes)
     folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
     if manifest.exists() and not overwrite:
@@ -84,10 +93,6 @@ def prepare(
             '--test-list says which images test; leave out --contiguous and '
             '--groups.'
         )
-    test_names = _read_pairs(test_list) if test_list else {}
-    if test_list and not test_names:
-        raise InputError(f'--test-list {test_list} names no image.')
-    together = _read_pairs(groups) if groups else {}
     _check_target(manifest)
     images, others = list_images(folder)
     if not images:
@@ -96,8 +101,17 @@ def prepare(
             '00001.jpg or <CODE>/<file>.jpg.'
         )
     labels = dict(zip(images, labels_of(images, classes), strict=True))
+    _check_present(labels, classes, folder)
+    given = read_given(
+        labels, folder, classes, test_list, groups, contiguous, ignore_folders
+    )
     bits = value_bits(images, folder)
-    faults = find_faults(images, folder, workers, bits)
+    listed = [path for path in images if _is_listable(path)]
+    faults = {
+        path: 'the name holds a backslash, or begins with a space'
+        for path in images
+        if not _is_listable(path)
+    } | find_faults(listed, folder, workers, bits)
     left_out = faults | {
         path: 'no image file'
         for path in others
@@ -105,12 +119,17 @@ def prepare(
     }
     kept = [path for path in images if path not in faults]
     kept_labels = [labels[path] for path in kept]
-    if test_list:
-        names = {path.rpartition('/')[2]: c for path, c in test_names.items()}
-        split, fold = split_by_list(
-            kept, kept_labels, names, seed, val_fraction
+    lost = [path for path in given.parts if path in faults]
+    if lost and test_list:
+        raise InputError(
+            f'--test-list {test_list} names {len(lost)} image(s) that cannot '
+            f'be used, the first: {lost[0]} ({faults[lost[0]]}). Restore them.'
         )
-        protocol = dict(split=f'test list {Path(test_list).name}')
+    if given.parts:
+        split, fold = split_around(
+            kept, kept_labels, given.parts, seed, val_fraction, given.groups
+        )
+        protocol = dict(split=given.text)
     else:
         split, fold = stratified_split(
             kept,
@@ -120,11 +139,10 @@ def prepare(
             val_fraction,
             folds,
             contiguous,
-            together,
+            given.groups,
         )
         how = 'contiguous blocks' if contiguous else f'stratified, seed {seed}'
-        if groups:
-            how += ', duplicates together'
+        how = ', '.join(filter(None, [how, given.text]))
         protocol = dict(
             split=f'{how}, {test_fraction:.0%} test',
             folds=f'{folds}-fold, {how}',
@@ -165,6 +183,7 @@ def check(
     manifest: str | Path | None = None,
     classes: Sequence[str] = CLASSES,
     workers: int = 1,
+    ignore_folders: bool = False,
 ) -> None:
     """Verify the images of a manifest that stays as it is, and stamp it.
 
@@ -173,16 +192,28 @@ def check(
         manifest (str or Path, optional): Defaults to its ``split.csv``.
         classes (Sequence[str]): Class codes.
         workers (int): Processes that decode.
+        ignore_folders (bool): As for :func:`prepare`.
 
     Raises:
-        InputError: An image cannot be used, or a label is against its path.
+        InputError: An image cannot be used, a label or part is against its
+            path, or a class has no image.
     """
     folder = existing_image_folder(data_root)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
-    paths, labels, _, _ = read_manifest(manifest)
+    paths, labels, splits, _ = read_manifest(manifest, folder=folder)
+    classes = check_classes(classes)
     label_indices(paths, labels, classes, manifest)
+    _check_present(dict(zip(paths, labels, strict=True)), classes, folder)
     _check_target(manifest)
     noted = read_stamp(manifest) or {}  # how the parts were chosen
+    if not ignore_folders and (
+        wrong := against_folders(manifest, paths, splits, classes)
+    ):
+        raise InputError(
+            f'{manifest}: {len(wrong)} image(s) are of another part than '
+            f'their folder says, the first: {wrong[0]}. Write the manifest '
+            'anew by --overwrite, or keep it so by --ignore-folders.'
+        )
     bits = value_bits(paths, folder)
     faults = find_faults(paths, folder, workers, bits)
     if faults:
@@ -203,19 +234,25 @@ def check(
     print(f'All {len(paths)} images are whole; stamp {stamp_file(manifest)}')
 
 
-def _read_pairs(file: str | Path) -> dict[str, str]:
-    """The first two columns of a CSV file with a header."""
-    try:
-        with open(file, newline='', encoding='utf-8-sig') as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f'{file} cannot be read: {error}.') from error
-    if not rows or min(map(len, rows)) < 2:
+def _check_present(
+    labels: Mapping[str, str], classes: tuple[str, ...], folder: Path
+) -> None:
+    """Each class of one's own has an image; the release's need not."""
+    missing = [*dict.fromkeys(classes)] if classes != CLASSES else []
+    present = {*labels.values()}
+    if missing := [code for code in missing if code not in present]:
+        names = {part for path in labels for part in path.split('/')[:-1]}
         raise InputError(
-            f'{file}: expected a header and two columns, path and class (or '
-            'path and group).'
+            f'{len(missing)} of the classes has no folder or image in '
+            f'{folder}: {", ".join(missing)}'
+            f'{did_you_mean(missing[0], names - present)}. Leave it out of '
+            '--classes, or name it as its folder.'
         )
-    return {row[0].replace('\\', '/'): row[1] for row in rows[1:]}
+
+
+def _is_listable(path: str) -> bool:
+    """Whether a table gives the name back as it was."""
+    return '\\' not in path and path == path.strip()
 
 
 def _check_target(manifest: Path) -> None:

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from unicodedata import normalize
 
 from ..errors import InputError
 
@@ -136,54 +137,52 @@ def stratified_share(
     return sorted(chosen)
 
 
-def split_by_list(
+def split_around(
     paths: Sequence[str],
     labels: Sequence[str],
-    test_names: Mapping[str, str],
+    parts: Mapping[str, str],
     seed: int = 0,
     val_fraction: float = 0.1,
+    groups: Mapping[str, str] | None = None,
 ) -> tuple[list[str], list[int | None]]:
-    """Take a published list of test images; the rest is train and val.
+    """Keep what is given, as a published test list; draw val of the rest.
 
     Args:
         paths (Sequence[str]): Paths (N,).
         labels (Sequence[str]): Class codes (N,).
-        test_names (Mapping[str, str]): Class code by file name.
+        parts (Mapping[str, str]): ``test`` or ``val`` by path. With a ``val``
+            none is drawn.
         seed (int): Seed of the validation part.
         val_fraction (float): Its share of all images.
+        groups (Mapping[str, str], optional): As :func:`stratified_split`.
 
     Returns:
-        tuple: As :func:`stratified_split`; no image has a fold.
+        tuple: As :func:`stratified_split`; no image has a fold, so that none
+        of the test part ever trains.
 
     Raises:
-        InputError: A name of the list is missing or not unique among the
-            images, or of another class.
+        InputError: The rest is less than the validation part.
     """
-    by_name = defaultdict(list)
-    for row, path in enumerate(paths):
-        by_name[path.rpartition('/')[2]].append(row)
-    test = set()
-    for name, code in test_names.items():
-        rows = by_name.get(name, [])
-        if len(rows) != 1 or labels[rows[0]] != code:
-            found = ', '.join(f'{paths[r]} ({labels[r]})' for r in rows)
+    split = [parts.get(path, 'train') for path in paths]
+    rest = [row for row, part in enumerate(split) if part == 'train']
+    if 'val' not in split:
+        share = val_fraction * len(paths) / max(len(rest), 1)
+        if not 0 <= share < 1:
             raise InputError(
-                f'test list: {name} of class {code} should be one image of '
-                f'the folder; found {found or "none"}.'
+                f'--val-fraction {val_fraction} of all {len(paths)} images: '
+                f'expected 0 or more, and less than the {len(rest)} that do '
+                'not test.'
             )
-        test.add(rows[0])
-    rest = [row for row in range(len(paths)) if row not in test]
-    share = val_fraction * len(paths) / max(len(rest), 1)
-    parts, _ = stratified_split(
-        [paths[row] for row in rest],
-        [labels[row] for row in rest],
-        seed,
-        0,
-        share,
-    )
-    split = ['test'] * len(paths)
-    for row, part in zip(rest, parts, strict=True):
-        split[row] = part
+        drawn, _ = stratified_split(
+            [paths[row] for row in rest],
+            [labels[row] for row in rest],
+            seed,
+            0,
+            share,
+            groups=groups,
+        )
+        for row, part in zip(rest, drawn, strict=True):
+            split[row] = part
     return split, [None] * len(paths)
 
 
@@ -219,5 +218,6 @@ def _number(path: str) -> tuple[int, str]:
 
 def _rank(seed: str, path: str) -> tuple[str, str]:
     """Where a file stands in a random order."""
-    name = path.rpartition('/')[2]
+    # Some file systems decompose accents.
+    name = normalize('NFC', path.rpartition('/')[2])
     return sha256(f'{seed}:{name}'.encode()).hexdigest(), path

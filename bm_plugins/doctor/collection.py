@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 from ..datasets.image_io import decode_image
-from ..datasets.layout import check_files, find_image_folder
+from ..datasets.layout import find_image_folder
+from ..datasets.listed_paths import check_files
 from ..datasets.manifest import is_verified, label_indices, read_manifest
 from ..datasets.matek_classes import CLASSES
 from ..errors import InputError
@@ -38,11 +39,11 @@ def _look(root: Path) -> list[Finding]:
             'the images, by --data or BM_DATA_ROOT.'
         )
     manifest = root / 'split.csv'
-    paths, labels, splits, folds = read_manifest(manifest)
+    folder = str(find_image_folder(root))
+    paths, labels, splits, folds = read_manifest(manifest, folder=folder)
     own = sorted({*labels} - {*CLASSES})
     classes = tuple(sorted({*labels})) if own else CLASSES
     label_indices(paths, labels, classes, manifest)
-    folder = str(find_image_folder(root))
     check_files(paths, folder, manifest)
     parts = Counter(splits)
     counts = ', '.join(f'{n} {part}' for part, n in parts.items())

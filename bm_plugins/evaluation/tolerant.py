@@ -6,13 +6,13 @@ strict one. Their exact list of tolerated confusions is not published;
 maturation that fit the published sums. Edit it or give your own.
 """
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
-from ..errors import InputError
+from ..csv_file import read_csv
 
 RECONSTRUCTION = Path(__file__).with_name('tolerant_reconstruction.csv')
 
@@ -34,23 +34,11 @@ def read_neighbours(
     Raises:
         InputError: The file or a column is missing.
     """
-    if not Path(file).is_file():
-        raise InputError(
-            f'tolerant score: {file} does not exist; expected a CSV file '
-            'with the columns code,neighbour.'
-        )
-    with open(file, newline='', encoding='utf-8') as stream:
-        rows = list(csv.DictReader(stream))
     index = {code: i for i, code in enumerate(codes)}
     pairs = set()
-    for row in rows:
-        if not {'code', 'neighbour'} <= set(row):
-            raise InputError(
-                f'{file}: expected the columns code,neighbour, found '
-                f'{",".join(row)}.'
-            )
-        if row['code'] in index and row['neighbour'] in index:
-            a, b = index[row['code']], index[row['neighbour']]
+    for _, row in read_csv(file, ['code', 'neighbour'], what='neighbours'):
+        a, b = (index.get(normalize('NFC', x)) for x in row.values())
+        if a is not None and b is not None:
             pairs |= {(a, b), (b, a)}
     return sorted(pairs)
 

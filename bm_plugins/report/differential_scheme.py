@@ -1,10 +1,11 @@
 """Which classes are counted, and on which side of the M:E ratio."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
+from ..csv_file import read_csv
 from ..errors import InputError
 
 DEFAULT = Path(__file__).with_name('differential_scheme.csv')
@@ -67,44 +68,22 @@ def read_scheme(file: str | Path | None, classes: Sequence[str]) -> Scheme:
 
 def _read(file: str | Path) -> dict[str, tuple[str, bool]]:
     rows = {}
-    for number, line in _lines(file):
-        code, group, counted = ((line[x] or '').strip() for x in COLUMNS)
-        where = f'{file}, line {number}, {code or "without a code"}'
-        if not code + group + counted:
-            continue
-        if not code or code in rows:
+    for number, row in read_csv(file, COLUMNS, what='scheme'):
+        code = normalize('NFC', row['code'])
+        group, counted = row['group'].lower(), row['counted'].lower()
+        where = f'scheme {file}, line {number}, {code}'
+        if group not in GROUPS:
+            raise InputError(
+                f'{where}: the group is "{row["group"]}"; expected one of '
+                f'{", ".join(GROUPS)}.'
+            )
+        if counted not in _YES_NO:
+            raise InputError(
+                f'{where}: counted is "{row["counted"]}"; expected yes or no.'
+            )
+        said = group, _YES_NO[counted]
+        if rows.setdefault(code, said) != said:
             raise InputError(
                 f'{where}: expected each class once, by its code.'
             )
-        if group.lower() not in GROUPS:
-            raise InputError(
-                f'{where}: the group is "{group}"; expected one of '
-                f'{", ".join(GROUPS)}.'
-            )
-        if counted.lower() not in _YES_NO:
-            raise InputError(
-                f'{where}: counted is "{counted}"; expected yes or no.'
-            )
-        rows[code] = group.lower(), _YES_NO[counted.lower()]
     return rows
-
-
-def _lines(file: str | Path) -> list[tuple[int, dict]]:
-    # Spreadsheets write a byte order mark, and semicolons in some countries.
-    try:
-        lines = Path(file).read_text(encoding='utf-8-sig').splitlines()
-        head = lines[0] if lines else ''
-        reader = csv.DictReader(lines, delimiter=';' if ';' in head else ',')
-        found = [(reader.line_num, line) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, 'strerror', None) or 'it is no CSV in UTF-8'
-        raise InputError(
-            f'cannot read the scheme {file}: {reason}; expected a CSV file '
-            f'with the columns {",".join(COLUMNS)}.'
-        ) from error
-    if not {*COLUMNS} <= {*(reader.fieldnames or ())}:
-        raise InputError(
-            f'{file}: expected the columns {",".join(COLUMNS)}, found '
-            f'{head[:80] or "nothing"}.'
-        )
-    return found

@@ -103,7 +103,7 @@ def test_cut_file_and_other_files(file, tmp_path):
     [
         (dict(full_names=('a',)), 'full_names of a wrong size'),
         (dict(classes=('A', 'B', 'A')), 'each once'),
-        (dict(classes=('A', 'B', 'class C')), 'without white space'),
+        (dict(classes=('A', 'B', 'C ')), 'without padding'),
         (dict(temperature=float('inf')), 'temperature'),
         (dict(interpolation='best'), 'interpolation'),
         (dict(size=(48, 10**6)), 'size of a wrong'),

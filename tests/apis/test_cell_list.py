@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tracemalloc
+from unicodedata import normalize
 
 import pytest
 
@@ -105,9 +106,9 @@ def test_csv_keeps_its_order_and_the_folder_of_its_file(folder):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('', 'no column path; found nothing'),
-        ('file\na.png\n', 'no column path; found file'),
-        ('path;x\na.png;1\n', 'no column path; found path;x'),
+        ('', 'no column path; .*found nothing'),
+        ('file\na.png\n', 'no column path; .*found file'),
+        ('path;x\na.png\n', 'line 2: 1 cells for the 2 columns path,x'),
         ('path\n', 'names no image'),
         ('path,x\n,1\n', 'line 2: no path'),
         ('path\na.png\na.png\n', "line 3: 'a.png'.*more than once"),
@@ -126,6 +127,47 @@ def test_csv_of_another_encoding(folder):
     file.write_bytes('path\né.jpg\n'.encode('latin-1'))
     with pytest.raises(InputError, match='no CSV file in UTF-8'):
         list_cells(file)
+
+
+@pytest.mark.parametrize('path', ['cells/b/2.JPG', './b/2.JPG', 'b\\\\2.JPG'])
+def test_csv_of_other_spellings(folder, path):
+    file = folder / 'list.csv'
+    file.write_text(f'sep=;\nId;Path\n1; {path} \n;\n2;{folder}/a.png\n')
+    cells = list_cells(file)
+    assert [cells.file(i) for i in range(len(cells))] == [
+        f'{folder}/b/2.JPG',
+        f'{folder}/a.png',
+    ]
+
+
+def test_a_whole_path_is_that_file_whatever_lies_beside_the_list(folder):
+    other = folder.parent / 'other/cells/a.png'
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b'2')
+    file = folder / 'list.csv'
+    file.write_text(f'path\n{other}\n')
+    assert list_cells(file).file(0) == str(other)
+    file.write_text(f'path\na.png\n{folder}/a.png\n')
+    with pytest.raises(InputError, match='line 3: .*more than once'):
+        list_cells(file)
+
+
+def test_csv_that_names_what_is_not_there(folder):
+    file = folder / 'list.csv'
+    file.write_text(
+        'path\na.png\n' + ''.join(f'x/{i}.png\n' for i in range(4))
+    )
+    message = r'4 of 5 rows match no image: x/0.png, x/1.png, x/2.png, …\. Exp'
+    with pytest.raises(InputError, match=message):
+        list_cells(file)
+
+
+def test_composed_and_decomposed_names_are_the_same_file(folder):
+    file = folder / 'list.csv'
+    for form in ('NFC', 'NFD'):
+        path = normalize(form, 'é/ü.bmp')
+        file.write_text(f'path\n{path}\n', encoding='utf-8')
+        assert names(file) == ['é/ü.bmp']
 
 
 @pytest.mark.parametrize('name', ['empty', 'gone', 'gone/*.jpg', 'gone.csv'])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bm_plugins.apis.corrections import check_origin, read_corrections
+from bm_plugins.apis.corrections import match_corrections, read_corrections
 from bm_plugins.apis.prediction_table import header
 from bm_plugins.csv_file import write_csv
 from bm_plugins.datasets import Matek
@@ -32,7 +32,7 @@ def test_codes_by_path(tmp_path):
         ('', 'expected the columns.*found nothing'),
         ('path;name\n', 'expected the columns'),
         (HEAD + 'a,XYZ,train,BLA\n', "line 2: unknown class 'XYZ'"),
-        (HEAD + 'a\n', 'line 2: unknown class None'),
+        (HEAD + 'a\n', 'line 2: 1 cells for the 4 columns'),
         (HEAD + 'a,BLA,train,BLA\na,LYT,train,BLA\n', 'line 3: a is there'),
     ],
 )
@@ -44,10 +44,10 @@ def test_what_is_wrong_is_named(tmp_path, text, message):
 
 
 def test_missing_and_not_text(tmp_path):
-    with pytest.raises(InputError, match='c.csv cannot be read: No such'):
+    with pytest.raises(InputError, match='c.csv does not exist'):
         read_corrections(tmp_path / 'c.csv', CODES)
-    (tmp_path / 'd.csv').write_bytes(b'\xff\xfe')
-    with pytest.raises(InputError, match='d.csv cannot be read'):
+    (tmp_path / 'd.csv').write_bytes(b'\xff\xfa')
+    with pytest.raises(InputError, match='d.csv is no CSV file in UTF-8'):
         read_corrections(tmp_path / 'd.csv', CODES)
 
 
@@ -62,15 +62,37 @@ def test_of_another_patient_with_files_of_the_same_names(tmp_path):
         ],
     )
     file.write_text(HEAD + 'a,LYT,train,BLA\nb,LYT,train,LYT\n')
-    check_origin(file, table, CODES)
+    match_corrections(file, table, CODES)
     file.write_text('path,label\na,LYT\n')  # does not say
-    check_origin(file, table, CODES)
+    match_corrections(file, table, CODES)
     file.write_text(HEAD + 'a,LYT,train,NGS\nb,LYT,train,LYT\n')
     with pytest.raises(InputError, match='1 of the 2 corrections.*first: a'):
-        check_origin(file, table, CODES)
+        match_corrections(file, table, CODES)
     file.write_text(HEAD + 'a,LYT,train,BLA\nx,LYT,train,LYT\n')
-    with pytest.raises(InputError, match='1 correction.*the first: x'):
-        check_origin(file, table, CODES)
+    with pytest.raises(InputError, match='1 of 2 rows match no image: x'):
+        match_corrections(file, table, CODES)
+
+
+def test_as_a_spreadsheet_saves_them(tmp_path):
+    """Blank rows, padding, other spellings of a path, a row twice."""
+    table, file = tmp_path / 'predictions.csv', tmp_path / 'c.csv'
+    row = ['BLA', '0.9', '0.9', '0.1', '0.0', 'BLA', '0.1', '']
+    paths = ['s1/a.jpg', 's2/a.jpg', 's1/b.jpg']
+    write_csv(table, header(CODES), [[path, *row] for path in paths])
+
+    def matched(*lines):
+        text = '\r\n'.join(['sep=;', 'Path;Label;split;Predicted', *lines, ''])
+        file.write_text(text, encoding='utf-8-sig')
+        return match_corrections(file, table, CODES, tmp_path / 'patient 7')
+
+    found = matched(';;;', 's1\\a.jpg; LYT ;train;BLA', ' ; ;;', ';;;')
+    assert found == {'s1/a.jpg': 'LYT'}
+    same = 'patient 7/s2/a.jpg;NGS;;', './s2/a.jpg;NGS;;BLA', 'b.jpg;BLA;;'
+    assert matched(*same) == {'s2/a.jpg': 'NGS', 's1/b.jpg': 'BLA'}
+    with pytest.raises(InputError, match='line 4: s2/a.jpg is there more th'):
+        matched('s2/a.jpg;NGS;;', './s2/a.jpg;LYT;;')
+    with pytest.raises(InputError, match=r'1 of 1 rows .*a.jpg \(several'):
+        matched('a.jpg;NGS;;')
 
 
 def test_they_are_labels_for_training_wherever_the_files_lie(tmp_path):

@@ -41,6 +41,17 @@ def test_round_trip(tmp_path):
     ]
 
 
+def test_codes_with_spaces(tmp_path):
+    codes = ('Small Lymph', 'Gö 2', 'NGS')
+    rows = table_rows(['a.jpg', 'b.jpg'], SAID, codes)
+    assert [row[-3] for row in rows] == ['Gö 2|Small Lymph', '']
+    file = tmp_path / 'predictions.csv'
+    with open(file, 'w', newline='', encoding='utf-8') as stream:
+        csv.writer(stream).writerows([header(codes), *rows])
+    found = [row.set for row in read_table(file, codes)]
+    assert found == [('Gö 2', 'Small Lymph'), ()]
+
+
 @pytest.mark.parametrize(
     'text',
     [

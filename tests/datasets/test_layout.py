@@ -31,6 +31,45 @@ def test_own_classes():
     assert labels_of(paths, ['cat', 'dog']) == ['cat', 'cat', 'dog']
 
 
+@pytest.mark.parametrize(
+    ('path', 'code'),
+    [
+        ('1/2_0001.jpg', '1'),
+        ('2/0001-1000/1_2_0001.jpg', '2'),
+        ('2/2_0001.jpg', '2'),
+        ('2_0001.jpg', '2'),  # a flattened tree
+        ('cat/2_0001.jpg', 'cat'),
+    ],
+)
+def test_a_number_in_front_of_a_name_is_no_class_of_its_own(path, code):
+    assert labels_of([path], ['1', '2', '1_2', 'cat']) == [code]
+
+
+def test_spaces_accents_and_prefixes():
+    codes = ['Small Lymph', 'G\xf6 2.5']
+    paths = [
+        'Small Lymph/a.jpg',
+        'Small Lymph_1.jpg',
+        'Go\u0308 2.5/a.jpg',
+        'Go\u0308 2.5_1.jpg',
+        'G\xf6 2.5/Go\u0308 2.5_1.jpg',
+    ]
+    assert labels_of(paths, codes) == [codes[0]] * 2 + [codes[1]] * 3
+    assert labels_of(paths[2:], ['Go\u0308 2.5']) == [codes[1]] * 3
+
+
+def test_a_folder_that_is_no_class_is_named_with_the_nearest():
+    paths = ['PLATELT/1.jpg', 'PLATELT/2.jpg', 'lyt/3.jpg', 'LYT/4.jpg']
+    message = (
+        r'^3 image\(s\) without a class, 2 in folder PLATELT and 1 more '
+        r'\(did you mean PLATELET\?\)'
+    )
+    with pytest.raises(InputError, match=message):
+        labels_of(paths, ['PLATELET', 'LYT'])
+    with pytest.raises(InputError, match=r'folder lyt \(did you mean LYT\?'):
+        labels_of(paths[2:], ['PLATELET', 'LYT'])
+
+
 def test_folder_against_prefix():
     with pytest.raises(InputError, match='LYT/BLA_1.jpg.*LYT.*BLA'):
         labels_of(['LYT/BLA_1.jpg'], CLASSES)

@@ -38,11 +38,10 @@ def test_byte_order_mark_line_ends_and_no_fold(tmp_path, text, end):
         ('path,label\na,B\n', 'no column split.*found path,label'),
         ('path,label,split\n', 'names no image'),
         ('path,label,split\na,B,train\nb,B,dev\n', "line 3: split 'dev'"),
-        ('path,label,split\na,B\n', 'line 2: 2 values for 3'),
+        ('path,label,split\na,B\n', 'line 2: 2 cells for the 3'),
         ('path,label,split\na,B,val\na,B,val\n', 'a more than once'),
         ('path,label,split,fold\na,B,val,x\n', "fold 'x'"),
-        ('path,label,split\n/a.jpg,B,val\n', "line 2: path '/a.jpg'.*relat"),
-        ('path,label,split\n,B,val\n', "line 2: path ''"),
+        ('path,label,split\n,B,val\n', 'line 2: no path'),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):
@@ -70,7 +69,7 @@ def test_stamp_holds_for_the_unchanged_manifest_alone(tmp_path):
 
 def test_other_encodings_are_named(tmp_path):
     file = tmp_path / 'split.csv'
-    for encoding in ('cp1252', 'utf-16'):
+    for encoding in ('cp1252', 'utf-16-le'):  # the latter without its mark
         file.write_text('path,label,split\nä.jpg,B,val\n', encoding=encoding)
         with pytest.raises(InputError, match='split.csv.*UTF-8'):
             read_manifest(file)

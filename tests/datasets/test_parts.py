@@ -3,6 +3,7 @@
 import pytest
 
 from bm_plugins.datasets.parts import (
+    folder_parts,
     parse_fold,
     parse_split,
     parts_of,
@@ -40,6 +41,55 @@ def test_no_such_fold():
         parts_of(SPLITS, FOLDS, 2, 'split.csv')
     with pytest.raises(InputError, match='it has no folds'):
         parts_of(['train'], [None], 0, 'split.csv')
+
+
+def test_a_manifest_without_folds():
+    message = 'no folds.*Unset BM_FOLD.*--ignore-folders'
+    with pytest.raises(InputError, match=message):
+        parts_of(['train', 'test'], [None, None], 0, 'split.csv')
+
+
+@pytest.mark.parametrize(
+    ('paths', 'expected'),
+    [
+        (['train/A/1', 'test/A/2'], ['train', 'test']),
+        (['Train/A/1', 'TEST/A/2', 'Val/B/3'], ['train', 'test', 'val']),
+        (['A/train/1', 'A/test/2'], ['train', 'test']),
+        (['x/training/A/1', 'x/testing/A/2'], ['train', 'test']),
+        (['train/1', 'test/2', 'valid/3', 'validation/4'], None),
+        (['A/1', 'B/2'], []),
+        (['train/A/1', 'train/B/2'], []),  # all of them: no protocol
+        (['trains/A/1', 'tested/A/2', 'A/test.jpg'], []),
+    ],
+)
+def test_parts_that_folders_name(paths, expected):
+    if expected is None:
+        expected = ['train', 'test', 'val', 'val']
+    found = dict(zip(paths, expected, strict=True)) if expected else {}
+    assert folder_parts(paths, ['A', 'B']) == found
+
+
+def test_a_class_that_is_called_as_a_part():
+    paths = ['test/1', 'train/2', 'val/3']
+    assert folder_parts(paths, ['test', 'Train', 'VAL']) == {}
+    paths = ['train/test/1', 'train/A/2', 'val/test/3']
+    with pytest.raises(InputError, match='name the parts train, val; expect'):
+        folder_parts(paths, ['test', 'A'])
+
+
+@pytest.mark.parametrize(
+    ('paths', 'message'),
+    [
+        (['train/A/1', 'test/A/2', 'A/3'], '1 of 3 .*the first: A/3'),
+        (['train/A/1', 'Test-A/A/2'], '1 of 2 .*the first: Test-A/A/2'),
+        (['train/A/1', 'test/A/2', 'train/test/3'], 'first: train/test/3'),
+        (['train/A/1', 'val/A/2'], 'parts train, val; expected train and te'),
+        (['test/A/1'], 'parts test; expected train and test'),
+    ],
+)
+def test_folders_that_leave_a_choice(paths, message):
+    with pytest.raises(InputError, match=f'{message}.*--ignore-folders'):
+        folder_parts(paths, ['A'])
 
 
 def test_parts_to_load():

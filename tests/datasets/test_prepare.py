@@ -183,7 +183,7 @@ def test_command_with_own_classes(tmp_path, tool):
     [
         (None, 'is no folder'),
         (['notes.txt'], 'holds no images'),
-        (['XYZ/1.jpg'], 'XYZ/1.jpg: neither'),
+        (['XYZ/1.jpg'], '1 in folder XYZ. Of XYZ/1.jpg neither'),
         (['BLA/LYT_00001.jpg'], 'the folder says BLA, the file name LYT'),
     ],
 )
@@ -235,7 +235,9 @@ def test_protocols(cells, tmp_path):
     groups.write_text('path,group\n' + ''.join(f'{p},1\n' for p in alike))
     together, _, said = parts(groups=groups)
     assert len({together[path] for path in alike}) == 1
-    assert said == 'stratified, seed 0, duplicates together, 20% test'
+    assert (
+        said == 'stratified, seed 0, groups of groups.csv together, 20% test'
+    )
 
     groups.write_text('path,group\n')  # what an audit without finds writes
     assert set(parts(groups=groups)[0]) == set(together)
@@ -245,10 +247,10 @@ def test_protocols(cells, tmp_path):
         parts(test_list=listed)
     with pytest.raises(InputError, match='leave out --contiguous'):
         parts(test_list=listed, contiguous=True)
-    with pytest.raises(InputError, match='none.csv cannot be read'):
+    with pytest.raises(InputError, match='none.csv does not exist'):
         parts(groups=tmp_path / 'none.csv')
     groups.write_text('path\n')
-    with pytest.raises(InputError, match='two columns'):
+    with pytest.raises(InputError, match='no column group'):
         parts(groups=groups)
 
 

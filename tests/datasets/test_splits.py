@@ -1,9 +1,10 @@
 from collections import Counter
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 
-from bm_plugins.datasets.splits import split_by_list, stratified_split
+from bm_plugins.datasets.splits import split_around, stratified_split
 from bm_plugins.errors import InputError
 
 
@@ -140,15 +141,23 @@ def test_a_class_of_one_group_trains():
     assert split == ['train'] * 4 and folds == [None] * 4
 
 
-def test_published_test_list():
+def test_decomposed_accents_give_the_same_split():
+    names = [f'A/{letter}{i}.jpg' for letter in 'äé' for i in range(20)]
+    forms = [[normalize(f, n) for n in names] for f in ('NFC', 'NFD')]
+    one, two = (stratified_split(paths, ['A'] * 40) for paths in forms)
+    assert one == two and forms[0] != forms[1]
+
+
+def test_what_tests_is_given():
     paths, labels = collection(BLA=40, LYT=20)
-    names = {f'BLA_{i:05}.jpg': 'BLA' for i in (3, 5, 39)}
-    split, folds = split_by_list(paths, labels, names)
-    tests = {p for p, s in zip(paths, split, strict=True) if s == 'test'}
-    assert tests == {f'BLA/{name}' for name in names}
+    tests = {f'BLA/BLA_{i:05}.jpg': 'test' for i in (3, 5, 39)}
+    split, folds = split_around(paths, labels, tests)
+    found = {p for p, s in zip(paths, split, strict=True) if s == 'test'}
+    assert found == {*tests}
     assert counts_of(split, labels, 'val') == dict(BLA=4, LYT=2)
     assert folds == [None] * 60
-    with pytest.raises(InputError, match='BLA_99999.jpg.*found none'):
-        split_by_list(paths, labels, {'BLA_99999.jpg': 'BLA'})
-    with pytest.raises(InputError, match=r'of class LYT.*\(BLA\)'):
-        split_by_list(paths, labels, {'BLA_00003.jpg': 'LYT'})
+    given = tests | {'LYT/LYT_00002.jpg': 'val'}
+    split, _ = split_around(paths, labels, given)
+    assert counts_of(split, labels, 'val') == dict(LYT=1)  # none is drawn
+    with pytest.raises(InputError, match='--val-fraction 0.96 of all 60.*57'):
+        split_around(paths, labels, tests, val_fraction=0.96)

@@ -89,8 +89,9 @@ def test_blank_lines_are_none(tmp_path):
         (['BLA,myeloid,yes'], r'no line for LYT, NGS; .* "LYT,other,yes"'),
         (['BLA,myelod,yes'], 'line 2, BLA: the group is "myelod"; expected'),
         (['BLA,myeloid,1'], 'line 2, BLA: counted is "1"; expected yes or no'),
-        (['BLA,myeloid'], 'line 2, BLA: counted is ""'),
-        ([',myeloid,yes'], 'line 2, without a code'),
+        (['BLA,myeloid'], 'line 2: 2 cells for the 3 columns'),
+        (['BLA,myeloid,'], 'line 2: no counted'),
+        ([',myeloid,yes'], 'line 2: no code'),
         (
             ['BLA,myeloid,yes', 'BLA,other,no'],
             'line 3, BLA: expected each class once',
@@ -106,15 +107,15 @@ def test_wrong_lines(tmp_path, lines, message):
 
 def test_wrong_files(tmp_path):
     file = tmp_path / 'ours.csv'
-    with pytest.raises(InputError, match='No such file'):
+    with pytest.raises(InputError, match='ours.csv does not exist'):
         read_scheme(file, ['BLA'])
     with pytest.raises(InputError, match='Is a directory'):
         read_scheme(tmp_path, ['BLA'])
     file.write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(InputError, match='no CSV in UTF-8'):
+    with pytest.raises(InputError, match='no CSV file in UTF-8'):
         read_scheme(file, ['BLA'])
     file.write_text('"' + 200_000 * 'x')
-    with pytest.raises(InputError, match='no CSV in UTF-8'):
+    with pytest.raises(InputError, match='line 1: field larger'):
         read_scheme(file, ['BLA'])
     file.write_text('')
     with pytest.raises(InputError, match='found nothing'):

@@ -41,6 +41,30 @@ def predict(tool, bundle):
     return run
 
 
+def test_classes_with_spaces_and_accents(predict, cells, tmp_path):
+    """To the page, and back by corrections and a scheme."""
+    codes, file = ('Small Lymph', 'Gö 2.5', '1'), tmp_path / 'own.bundle'
+    save_bundle(tiny_bundle(classes=codes), file)
+    out, scheme = tmp_path / 'out', tmp_path / 'scheme.csv'
+    corrections = tmp_path / 'corrections.csv'
+    lines = ['Code;Group;Counted', '1;other;YES', ';;']
+    lines += ['Small Lymph ;other;yes', 'Go\u0308 2.5;myeloid;no']
+    scheme.write_text('\n'.join(lines), encoding='utf-8')
+    args = ['--scheme', scheme, '--corrections', corrections]
+    lines = ['path;label', 's1\\0.jpg; Small Lymph ', ';']
+    lines += ['cells/s1/1.jpg;Go\u0308 2.5']
+    corrections.write_text('\n'.join(lines), encoding='utf-8')
+    status, _, error = predict(cells, out, *args, model=file)
+    assert status == 0, error
+    found = rows(out / 'predictions.csv')
+    assert {c for row in found for c in row['set'].split('|')} <= {*codes, ''}
+    counts = {r['code']: r['count'] for r in rows(out / 'differential.csv')}
+    said = [row['code'] for row in found]
+    said[:2] = ['Small Lymph', 'Gö 2.5']
+    assert [int(counts[c]) for c in codes] == [said.count(c) for c in codes]
+    assert 'Gö 2.5' in (out / 'report.html').read_text('utf-8')
+
+
 def test_tables_features_and_page(predict, cells, tmp_path):
     out, file = tmp_path / 'out', tmp_path / 'f.h5'
     (cells / 's1/2.jpg').write_bytes(b'')

@@ -8,17 +8,18 @@ function writeCsv(rows) {
 }
 
 // Between columns stand commas or, as Excel writes in many countries,
-// semicolons: the first line, of names without either, tells.
+// semicolons, or tabs: the first line, of names without any, tells. Blank rows
+// and padding are what a spreadsheet adds.
 function readCsv(text) {
   const rows = [];
   let row = [], value = '', inside = false;
   const endRow = () => {
-    row.push(value);
-    if (row.length > 1 || value) rows.push(row);
+    row = [...row, value].map((cell) => cell.trim());
+    if (row.some(Boolean)) rows.push(row);
     row = []; value = '';
   };
-  text = text.replace(/^\ufeff/, '');
-  const between = /^[^,;\n]*;/.test(text) ? ';' : ',';
+  text = text.replace(/^\ufeff/, '').replace(/^"?sep=.[^\n]*\n/i, '');
+  const between = /^[^,;\t\n]*([;\t])/.exec(text)?.[1] ?? ',';
   for (let at = 0; at < text.length; at++) {
     const letter = text[at];
     if (inside) {

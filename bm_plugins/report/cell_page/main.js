@@ -106,7 +106,8 @@ async function importCsv() {
   if (!file) return;
   const [header = [], ...lines] = readCsv(await file.text());
   get('file').value = '';
-  const [path, label, , predicted] = COLUMNS.map((name) => header.indexOf(name));
+  const names = header.map((name) => name.toLowerCase());
+  const [path, label, , predicted] = COLUMNS.map((name) => names.indexOf(name));
   if (path < 0 || label < 0) {
     return panel.say(`${file.name}: expected the columns ${COLUMNS.join(',')}, `
       + `found ${header.join(',') || 'nothing'}. Nothing was read.`);

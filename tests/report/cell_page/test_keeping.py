@@ -140,6 +140,10 @@ def test_semicolons_are_read_and_a_wrong_header_is_named(page, tmp_path):
     )
     assert imported(page, file) == '1 cell read from excel.csv.'
     assert_figures(page, changed({'BLA': 1, 'LYT': -1}))
+    file.write_text(
+        'sep=\t\r\nPath\tLABEL\t\r\n\t\t\r\n \t\t\r\n h.jpg \tLYT \t\r\n'
+    )
+    assert imported(page, file) == '1 cell read from excel.csv.'
     file.write_text('file;class\nh.jpg;BLA\n')
     assert imported(page, file) == (
         'excel.csv: expected the columns path,label,split,predicted, found '
