@@ -2,5 +2,10 @@
 #   tools/dist_train.sh configs/resnet_tiny_weighted_bm.py 2
 _base_ = 'resnet_tiny_bm.py'
 
-model = dict(head=dict(loss=dict(type='WeightedCrossEntropyLoss')))
-custom_hooks = [dict(type='ClassWeightHook', kind='inverse_frequency')]
+model = dict(
+    head=dict(
+        loss=dict(
+            type='WeightedCrossEntropyLoss', class_weight='inverse_frequency'
+        )
+    )
+)

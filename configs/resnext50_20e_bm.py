@@ -3,13 +3,3 @@
 _base_ = 'resnext50_bm.py'
 
 train_cfg = dict(max_epochs=20)
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=0,
-        by_epoch=True,
-        begin=0,
-        end=20,
-        convert_to_iter_based=True,
-    ),
-]

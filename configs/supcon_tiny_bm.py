@@ -22,5 +22,4 @@ model = dict(
         loss=dict(type='SupConLoss', temperature=0.2),
     ),
 )
-custom_hooks = []
 train_dataloader = dict(dataset=dict(with_label=True))

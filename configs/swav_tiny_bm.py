@@ -3,8 +3,6 @@
 # 0.7 M parameters. docs/results.md has what was measured.
 _base_ = 'swav_bm.py'
 
-max_epochs = 120  # another: also param_scheduler.1.end
-
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -52,9 +50,8 @@ param_scheduler = [
         eta_min=1e-4,
         by_epoch=True,
         begin=1,
-        end=max_epochs,
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(max_epochs=120)
 auto_scale_lr = dict(base_batch_size=64)

@@ -16,12 +16,11 @@ OPTIONS = [
     'model.backbone.norm_cfg.type=SyncBN',
     'model.head.loss.queue_length=32',
     'model.head.loss.num_prototypes=20',
-    'custom_hooks.0.queue_start_epoch=1',
-    'custom_hooks.0.freeze_prototypes_epochs=2',
+    'model.head.loss.queue_start_epoch=1',
+    'model.head.loss.freeze_prototypes_epochs=2',
     'default_hooks.checkpoint.by_epoch=False',
     'default_hooks.checkpoint.interval=2',
     'train_cfg.max_epochs=4',
-    'param_scheduler.1.end=4',
 ]
 
 

@@ -73,11 +73,7 @@ def main() -> None:
     processes = min(torch.cuda.device_count() or 2, 2)
     pretrain = work_dir / 'pretrain'
     say(f'2/6 Pretraining without labels on {processes} process(es)')
-    options = [
-        seed,
-        f'train_cfg.max_epochs={args.epochs}',
-        f'param_scheduler.1.end={args.epochs}',
-    ]
+    options = [seed, f'train_cfg.max_epochs={args.epochs}']
     run(
         ['tools/dist_train.sh', 'configs/swav_tiny_bm.py', str(processes)]
         + ['--work-dir', str(pretrain), '--cfg-options', *options],

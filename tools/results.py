@@ -101,12 +101,7 @@ def experiment(
         test = 'configs/linear_tiny_bm.py'
         return Experiment(ROOT, None, test, processes, (), options)
     config = f'configs/{config}.py'
-    last = 1 if config.startswith(('configs/swav', 'configs/supcon')) else 0
-    train = [
-        *options,
-        f'train_cfg.max_epochs={epochs}',
-        f'param_scheduler.{last}.end={epochs}',
-    ]
+    train = [*options, f'train_cfg.max_epochs={epochs}']
     test = linear_config(ROOT, config)
     return Experiment(ROOT, config, test, processes, train, options)
 

@@ -131,9 +131,10 @@ def prepare(
         loader.sampler = dict(type='RepeatedSampler', shuffle=True)
     elif loader.sampler.get('samples_per_class', 0) is None:
         loader.sampler.samples_per_class = 10_000
-    for hook in cfg.get('custom_hooks', []):
-        if hook.type == 'SwAVScheduleHook':
-            hook.update(queue_start_epoch=0, freeze_prototypes_epochs=0)
+    if cfg.model.type == 'SwAV':
+        cfg.model.head.loss.update(
+            queue_start_epoch=0, freeze_prototypes_epochs=0
+        )
     cfg.merge_from_dict(dict(options))
     return cfg
 

@@ -92,6 +92,8 @@ def _swav(cfg: Config) -> list[dict]:
     """Upstream's loss and the hook that keeps its queue."""
     loss = cfg.model.head.loss
     loss.type = 'SwAVLoss'
+    for name in ('queue_start_epoch', 'freeze_prototypes_epochs'):
+        loss.pop(name, None)
     return [
         dict(
             type='SwAVHook',

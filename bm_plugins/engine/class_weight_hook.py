@@ -18,16 +18,16 @@ class ClassWeightHook(Hook):
     By the images that are there, not by how often a sampler shows them.
 
     Args:
-        kind (str): As for :func:`class_weights`. Defaults to
-            ``'inverse_frequency'``.
-        beta (float): Likewise. Defaults to 0.9999.
+        kind (str, optional): In place of the loss's rule, as for
+            :func:`class_weights`. Defaults to None: the loss's.
+        beta (float, optional): Likewise.
 
     Raises:
         InputError: The model's loss takes no such weights.
     """
 
     def __init__(
-        self, kind: str = 'inverse_frequency', beta: float = 0.9999
+        self, kind: str | None = None, beta: float | None = None
     ) -> None:
         self.kind = kind
         self.beta = beta
@@ -41,13 +41,15 @@ class ClassWeightHook(Hook):
                 "dict(type='WeightedCrossEntropyLoss'); found "
                 f'{type(loss).__name__}.'
             )
+        kind = self.kind or loss.rule or 'inverse_frequency'
+        beta = loss.beta if self.beta is None else self.beta
         dataset = runner.train_dataloader.dataset
         classes = dataset.metainfo['classes']
         counts = np.bincount(dataset.get_gt_labels(), minlength=len(classes))
-        weights = class_weights(counts, self.kind, self.beta)
+        weights = class_weights(counts, kind, beta)
         loss.set_weights(weights)
         listed = ' '.join(
             f'{code} {weight:.4g}'
             for code, weight in zip(classes, weights, strict=True)
         )
-        runner.logger.info(f'Class weights, {self.kind}: {listed}')
+        runner.logger.info(f'Class weights, {kind}: {listed}')

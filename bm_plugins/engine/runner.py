@@ -9,7 +9,11 @@ import torch
 from mmengine.dist import master_only
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, CheckpointLoader
+from mmengine.runner import (
+    BaseLoop,
+    CheckpointLoader,
+    EpochBasedTrainLoop,
+)
 from mmengine.visualization import Visualizer
 from mmpretrain.registry import RUNNERS
 from torch import nn
@@ -36,6 +40,7 @@ from .epoch_checks import check_epoch
 from .fast_step import FastStepRunner
 from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
+from .schedule_length import fit_schedule, lengths, replay, rewind
 from .trackers import with_trackers
 from .unwrap import unwrap
 from .worker_signals import let_workers_outlive_sigterm
@@ -92,6 +97,24 @@ class MarrowRunner(FastStepRunner):
         logger = super().build_logger(*args, **kwargs)
         quiet_screen(logger)
         return logger
+
+    def register_hooks(
+        self,
+        default_hooks: dict | None = None,
+        custom_hooks: list | None = None,
+    ) -> None:
+        """Register them, and those that parts of the model cannot do without.
+
+        A config's ``custom_hooks`` take the place of those it inherits, so
+        that a method's own must not stand there. Where one does, it counts.
+        """
+        super().register_hooks(default_hooks, custom_hooks)
+        there = {type(hook).__name__ for hook in self.hooks}
+        for part in unwrap(self.model).modules():
+            for name in getattr(part, 'needed_hooks', ()):
+                if name not in there:
+                    self.register_custom_hooks([dict(type=name)])
+                    there.add(name)
 
     def build_visualizer(self, visualizer: Any = None) -> Visualizer:
         """Build it, with the config's ``tracker``."""
@@ -191,9 +214,44 @@ class MarrowRunner(FastStepRunner):
                 out_dir, partial.name, *args, meta=meta, **kwargs
             )
 
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build schedulers that are as long as the training."""
+        if isinstance(scheduler, dict) and 'type' in scheduler:
+            scheduler = [scheduler]
+        if isinstance(scheduler, list):
+            loop = self.train_loop
+            by_epoch = isinstance(loop, EpochBasedTrainLoop)
+            scheduler = fit_schedule(
+                scheduler,
+                loop.max_epochs,
+                loop.max_iters,
+                f'train_cfg.max_{"epochs" if by_epoch else "iters"}',
+            )
+            if all(isinstance(config, dict) for config in scheduler):
+                self._schedule = scheduler
+        return super().build_param_scheduler(scheduler)
+
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Resume; the samplers take the seed of the checkpoint."""
+        """Resume; the samplers take the seed of the checkpoint.
+
+        Where the training is of another length than the checkpoint's, its
+        own schedule applies, from the iteration that was reached.
+        """
+        planned = self.param_schedulers
+        planned = lengths(planned) if isinstance(planned, list) else None
         super().resume(filename, *args, **kwargs)
+        if planned and lengths(self.param_schedulers) != planned:
+            was = max(item['end'] for item in lengths(self.param_schedulers))
+            rewind(self.optim_wrapper)
+            self.param_schedulers = self.build_param_scheduler(self._schedule)
+            length = len(self.train_dataloader)
+            replay(self.param_schedulers, self.iter, length)
+            now = max(item['end'] for item in planned)
+            self.logger.warning(
+                f'The schedule of {filename} was {was} steps long, that of '
+                f'this training is {now}: from here on the learning rate is '
+                f'that of a training of {now} steps.'
+            )
         self.resumed_from = filename
         sampler = self.train_dataloader.batch_sampler.sampler
         if hasattr(sampler, 'seed'):
@@ -217,6 +275,8 @@ class MarrowRunner(FastStepRunner):
         if self._resume and saved:  # none where others wrote it
             now = progress_of(self.train_dataloader, self.world_size)
             check_progress(saved, now, filename)
+        if isinstance(self._train_loop, BaseLoop):
+            self._check_training_classes(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
         if isinstance(self._test_loop, BaseLoop):
@@ -234,6 +294,16 @@ class MarrowRunner(FastStepRunner):
         self._has_loaded = True
         self.logger.info(f'Loaded {what} of checkpoint {filename}')
         return checkpoint
+
+    def _check_training_classes(self, checkpoint: dict, filename: str) -> None:
+        """Refuse labels in another order than the checkpoint learned."""
+        dataset = self.train_dataloader.dataset
+        whole = self._resume or is_of(checkpoint, unwrap(self.model))
+        head = getattr(unwrap(self.model), 'head', None)
+        learned = self._resume or hasattr(head, 'num_classes')
+        if whole and learned and getattr(dataset, 'with_label', True):
+            classes = getattr(dataset, 'metainfo', {}).get('classes', ())
+            check_classes(checkpoint, classes, filename)
 
     def _takes_backbone(self, checkpoint: dict) -> bool:
         """Whether the rest of the model is not to be loaded."""

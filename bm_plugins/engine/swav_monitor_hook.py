@@ -63,10 +63,11 @@ class SwAVMonitorHook(Hook):
         )
         dataloader = runner.train_dataloader
         batch_size = dataloader.batch_sampler.batch_size * runner.world_size
+        warnings = check_swav_settings(
+            self._loss, dataloader.dataset, batch_size
+        )
         if is_main_process():
-            for warning in check_swav_settings(
-                self._loss, dataloader.dataset, batch_size
-            ):
+            for warning in warnings:
                 runner.logger.warning(warning)
 
     def after_train_iter(

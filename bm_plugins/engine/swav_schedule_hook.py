@@ -17,14 +17,14 @@ class SwAVScheduleHook(Hook):
     ``find_unused_parameters`` and mixed precision changes nothing.
 
     Args:
-        queue_start_epoch (int): First epoch that fills the queue; it is in
-            use once full. Defaults to 15.
-        freeze_prototypes_epochs (int): Epochs in which the prototypes keep
-            their start. Defaults to 0.
+        queue_start_epoch, freeze_prototypes_epochs (int, optional): In place
+            of those of :class:`GlobalSwAVLoss`. Default to None: the loss's.
     """
 
     def __init__(
-        self, queue_start_epoch: int = 15, freeze_prototypes_epochs: int = 0
+        self,
+        queue_start_epoch: int | None = None,
+        freeze_prototypes_epochs: int | None = None,
     ) -> None:
         self.queue_start_epoch = queue_start_epoch
         self.freeze_prototypes_epochs = freeze_prototypes_epochs
@@ -36,6 +36,9 @@ class SwAVScheduleHook(Hook):
             InputError: The queue is shorter than a global batch.
         """
         loss = swav_loss_of(runner.model)
+        for name in ('queue_start_epoch', 'freeze_prototypes_epochs'):
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(loss, name))
         length = loss.queue.size(1)
         sampler = runner.train_dataloader.batch_sampler
         batch = sampler.batch_size * runner.world_size
@@ -44,6 +47,20 @@ class SwAVScheduleHook(Hook):
                 f'queue_length {length} is less than the global batch of '
                 f'{batch}: raise model.head.loss.queue_length to a multiple '
                 'of the batch, or set it to 0.'
+            )
+        epochs = runner.max_epochs
+        if length > 0 and self.queue_start_epoch >= epochs:
+            runner.logger.warning(
+                f'SwAV: the queue is never in use: queue_start_epoch '
+                f'{self.queue_start_epoch} of model.head.loss is not below '
+                f'train_cfg.max_epochs {epochs}. Lower it, or set '
+                'queue_length=0.'
+            )
+        if self.freeze_prototypes_epochs >= epochs:
+            runner.logger.warning(
+                'SwAV: the prototypes never learn: freeze_prototypes_epochs '
+                f'{self.freeze_prototypes_epochs} of model.head.loss is not '
+                f'below train_cfg.max_epochs {epochs}. Lower it.'
             )
         if runner.iter == 0:  # those of an earlier run are of another network
             loss.reset_queue()

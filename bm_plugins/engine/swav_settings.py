@@ -6,7 +6,7 @@ from mmpretrain.datasets import BaseDataset
 
 from ..datasets.image_io import read_image
 from ..datasets.transforms import MultiCropViews
-from ..errors import UnreadableImage
+from ..errors import InputError, UnreadableImage
 from ..models import GlobalSwAVLoss
 
 
@@ -22,6 +22,9 @@ def check_swav_settings(
 
     Returns:
         list[str]: A sentence or two for each, with what to change.
+
+    Raises:
+        InputError: The data give another number of views than the loss takes.
     """
     prototypes, queue = loss.prototypes.out_features, loss.queue.size(1)
     warnings = []
@@ -41,6 +44,14 @@ def check_swav_settings(
     pipeline = getattr(dataset, 'pipeline', None)  # a wrapper has none
     for transform in getattr(pipeline, 'transforms', []):
         if isinstance(transform, MultiCropViews):
+            given, wanted = len(transform.views), sum(loss.num_crops)
+            if given != wanted:
+                raise InputError(
+                    f'MultiCropViews in train_dataloader.dataset.pipeline '
+                    f'gives {given} views of an image, model.head.loss.'
+                    f'num_crops={loss.num_crops} says {wanted}: set both to '
+                    'the same.'
+                )
             warnings += _check_views(transform, dataset)
     return warnings
 

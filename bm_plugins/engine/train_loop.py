@@ -29,6 +29,12 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         if self._iter and self._first_batch() == 0:
             # A kill may have come between the checkpoint and this.
             self._validate()
+        if self._iter and self._epoch >= self._max_epochs:
+            self.runner.logger.info(
+                f'Nothing is left to train: {self._epoch} epochs are done, '
+                f'train_cfg.max_epochs is {self._max_epochs}. Raise it to '
+                'train for longer.'
+            )
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
             self._validate()

@@ -22,14 +22,19 @@ class GlobalSwAVLoss(SwAVLoss):
     of ranks. The queue is one for all ranks, a buffer of the model: it goes
     into the checkpoint.
 
-    The prototypes start uniformly on the unit sphere. ``SwAVScheduleHook``
-    says when the queue is in use.
+    The prototypes start uniformly on the unit sphere. ``MarrowRunner`` adds
+    ``SwAVScheduleHook``, which says when the queue is in use, and
+    ``SwAVMonitorHook`` to any training with this loss.
 
     Args:
         feat_dim (int): Length D of an embedding.
         queue_length (int): Embeddings the queue holds, over all ranks, a view
             of assignment; 0 for none. Defaults to 0.
         num_prototypes (int): Number K of prototypes. Defaults to 3000.
+        queue_start_epoch (int): First epoch, from 0, that fills the queue; it
+            is in use once full. Defaults to 15.
+        freeze_prototypes_epochs (int): Epochs in which the prototypes keep
+            their start. Defaults to 0.
         **kwargs: ``sinkhorn_iterations``, ``epsilon``, ``temperature``,
             ``crops_for_assign``, ``num_crops``, as upstream.
 
@@ -44,6 +49,7 @@ class GlobalSwAVLoss(SwAVLoss):
             less than a batch.
     """
 
+    needed_hooks = ('SwAVScheduleHook', 'SwAVMonitorHook')
     queue: Tensor
 
     def __init__(
@@ -51,6 +57,8 @@ class GlobalSwAVLoss(SwAVLoss):
         feat_dim: int,
         queue_length: int = 0,
         num_prototypes: int = 3000,
+        queue_start_epoch: int = 15,
+        freeze_prototypes_epochs: int = 0,
         **kwargs: Any,
     ) -> None:
         if not isinstance(num_prototypes, int):
@@ -72,6 +80,8 @@ class GlobalSwAVLoss(SwAVLoss):
         self.register_buffer('queue', torch.zeros(size))
         self.register_buffer('queue_fill', torch.zeros((), dtype=torch.long))
         self._fill = 0  # queue_fill as an int, read without a GPU sync
+        self.queue_start_epoch = queue_start_epoch
+        self.freeze_prototypes_epochs = freeze_prototypes_epochs
         self.use_queue = False
         self.freeze_prototypes = False
 

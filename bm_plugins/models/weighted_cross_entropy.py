@@ -23,16 +23,21 @@ class WeightedCrossEntropyLoss(nn.Module):
     run over the samples of all ranks, so that after DDP's averaging the same
     global batch gives the same gradients on any number of ranks.
 
-    Only the weights' ratios matter. ``ClassWeightHook`` sets them from the
-    training part's class counts.
+    Only the weights' ratios matter. Where ``class_weight`` is a rule,
+    ``MarrowRunner`` adds ``ClassWeightHook`` to any training with this loss,
+    which sets them from the training part's class counts.
 
     Args:
         num_classes (int): Number C of classes. Defaults to 21.
-        class_weight (Sequence[float], optional): Weights (C,). Defaults to 1
-            each.
+        class_weight (str or Sequence[float], optional): A rule of
+            :func:`bm_plugins.models.class_weights.class_weights`, or weights
+            (C,); None for 1 each. Defaults to ``'inverse_frequency'``.
+        beta (float): Of the rule ``'effective_number'``. Defaults to 0.9999.
 
     Attributes:
-        class_weight (Tensor): (C,), a buffer that no checkpoint holds.
+        class_weight (Tensor): (C,), a buffer that no checkpoint holds; 1 each
+            until a rule's weights are set.
+        rule (str or None): The rule.
 
     Raises:
         InputError: There are not C weights, or one is negative.
@@ -43,13 +48,21 @@ class WeightedCrossEntropyLoss(nn.Module):
     def __init__(
         self,
         num_classes: int = 21,
-        class_weight: Sequence[float] | None = None,
+        class_weight: str | Sequence[float] | None = 'inverse_frequency',
+        beta: float = 0.9999,
     ) -> None:
         super().__init__()
         ones = torch.ones(num_classes)
         self.register_buffer('class_weight', ones, persistent=False)
-        if class_weight is not None:
+        self.rule = class_weight if isinstance(class_weight, str) else None
+        self.beta = beta
+        if not (class_weight is None or self.rule):
             self.set_weights(class_weight)
+
+    @property
+    def needed_hooks(self) -> tuple[str, ...]:
+        """Hooks that training with it needs."""
+        return ('ClassWeightHook',) if self.rule else ()
 
     def set_weights(self, weights: Sequence[float]) -> None:
         """Replace the weights by others (C,)."""

@@ -52,7 +52,7 @@ def test_the_host_waits_where_the_log_is_written(
     cells, tmp_path, name, options
 ):
     if name == 'swav_tiny_bm':
-        options = {'custom_hooks.0.queue_start_epoch': 0} | options
+        options = {'model.head.loss.queue_start_epoch': 0} | options
     waits = watched(name, cells, tmp_path, **options)
     assert waits.iterations == [2, 5, 6], waits.seen
 

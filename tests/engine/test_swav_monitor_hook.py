@@ -9,7 +9,9 @@ from bm_plugins.compat.safe_loading import load
 from bm_plugins.errors import InputError
 from tests.engine.small_swav import small_swav
 
-SCHEDULE = dict(type='SwAVScheduleHook', freeze_prototypes_epochs=1)
+SCHEDULE = dict(
+    type='SwAVScheduleHook', queue_start_epoch=3, freeze_prototypes_epochs=1
+)
 NAMES = ('ln_k_share', 'spread', 'usage_entropy', 'dead_prototypes')
 
 

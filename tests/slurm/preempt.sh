@@ -86,7 +86,7 @@ export BM_DATA_ROOT=$DIR/data OMP_NUM_THREADS=1
 GPUS=2 GRES= CPUS_PER_TASK=1 PYTHON=$(command -v python) \\
     tools/slurm_train.sh low "$1" configs/swav_tiny_bm.py "$DIR/$1" --resume \\
     --cfg-options train_dataloader.batch_size=8 train_dataloader.num_workers=1 \\
-    train_cfg.max_epochs=12 param_scheduler.1.end=12 \\
+    train_cfg.max_epochs=12 \\
     default_hooks.checkpoint.interval=1
 JOB
     sbatch --parsable --requeue --partition=low --ntasks=2 --open-mode=append \

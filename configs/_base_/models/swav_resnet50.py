@@ -26,6 +26,9 @@ model = dict(
             num_prototypes=1000,
             # the paper: over all GPUs
             queue_length=1280,
+            # the paper; epochs count from 0
+            queue_start_epoch=15,
+            freeze_prototypes_epochs=2,
             # the paper
             sinkhorn_iterations=3,
             epsilon=0.03,
@@ -34,13 +37,3 @@ model = dict(
         ),
     ),
 )
-custom_hooks = [
-    dict(
-        type='SwAVScheduleHook',
-        # the paper; epochs count from 0
-        queue_start_epoch=15,
-        freeze_prototypes_epochs=2,
-    ),
-    # logs whether it learns, and says what to change if not
-    dict(type='SwAVMonitorHook'),
-]

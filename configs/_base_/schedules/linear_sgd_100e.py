@@ -7,8 +7,6 @@ param_scheduler = [
         type='CosineAnnealingLR',
         eta_min=0,
         by_epoch=True,
-        begin=0,
-        end=100,
         convert_to_iter_based=True,
     ),
 ]

@@ -1,4 +1,5 @@
-# The authors' code, but for the epochs: SGD, its rate by a cosine to 0.
+# The authors' code, but for the epochs: SGD, its rate by a cosine to 0 at the
+# training's end.
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-6),
 )
@@ -7,8 +8,6 @@ param_scheduler = [
         type='CosineAnnealingLR',
         eta_min=0,
         by_epoch=True,
-        begin=0,
-        end=100,
         convert_to_iter_based=True,
     ),
 ]

@@ -8,11 +8,8 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(
         type='CosineAnnealingLR',
-        T_max=200,
         eta_min=6e-4,
         by_epoch=True,
-        begin=0,
-        end=200,
         convert_to_iter_based=True,
     ),
 ]
