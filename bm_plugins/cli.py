@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
 from .errors import InputError, Preempted
+from .experiment import read_config
 
 EXAMPLES = dict(
     train='tools/train.py configs/swav_tiny_bm.py',
@@ -117,15 +118,15 @@ def _check(name: str, args: list[str]) -> list[str]:
     parser.add_argument('--local_rank', '--local-rank')
     parser.add_argument('--resume', nargs='?', const='auto')
     parser.add_argument('--cfg-options', nargs='+', default=[])
+    args = _split_resume(args)
     known, _ = parser.parse_known_intermixed_args(args)
     config, *checkpoint = known.given or [None]
     if config and not os.path.isfile(config):
         raise InputError(
             f'config {config} does not exist; see the configs folder.'
         )
-    for option in known.cfg_options:
-        if '=' not in option:
-            raise InputError(f'--cfg-options {option}: expected key=value.')
+    if config and known.cfg_options:
+        read_config(Path(config), known.cfg_options)
     if not torch.cuda.is_available():
         if known.amp and name == 'test':
             raise InputError(
@@ -180,16 +181,30 @@ def _resume(args: list[str], config: str, work_dir: str | None) -> list[str]:
     """
     folder = work_dir or Config.fromfile(config).get('work_dir')
     folder = Path(folder or f'work_dirs/{Path(config).stem}')
-    flag = next(
-        arg for arg in args if len(arg) > 2 and '--resume'.startswith(arg)
-    )
+    at = args.index('--resume')
+    rest = args[at + 1 :]
+    if rest[:1] == ['auto']:  # upstream's own word for a bare one
+        rest = rest[1:]
     if not (folder / 'last_checkpoint').is_file():
         print(f'Nothing to resume in {folder}: starting.', flush=True)
-        return _without_first(args, flag)
-    at = args.index(flag)
-    args = [*args[:at], flag, find_latest_checkpoint(folder), *args[at + 1 :]]
+        return args[:at] + rest
+    args = [*args[:at], '--resume', find_latest_checkpoint(folder), *rest]
     # An option has to stay after --cfg-options.
     return ['resume=True' if a.startswith('load_from=') else a for a in args]
+
+
+def _split_resume(args: list[str]) -> list[str]:
+    """``--resume`` in full, its value apart, before any option of a config."""
+    split = []
+    for number, arg in enumerate(args):
+        flag, equals, value = arg.partition('=')
+        if len(flag) > 3 and '--resume'.startswith(flag):
+            split += ['--resume', *([value] if equals else [])]
+        else:
+            split.append(arg)
+        if flag.startswith('--cfg-o'):
+            return split + args[number + 1 :]
+    return split
 
 
 def _without_first(args: list[str], value: str) -> list[str]:

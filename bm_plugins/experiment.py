@@ -15,6 +15,7 @@ from mmpretrain.registry import MODELS
 
 from .atomic_write import atomic_write
 from .compat.quiet_logs import warnings_only
+from .engine.config_check import check_config, check_option
 from .errors import InputError
 from .output_folder import make_folder
 
@@ -223,11 +224,9 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
         options (Sequence[str]): ``key=value``, as for ``--cfg-options``.
 
     Raises:
-        InputError: It does not exist, or an option has no value.
+        InputError: It does not exist, or an option has no value or a key that
+            leads to nothing.
     """
-    for option in options:
-        if '=' not in option:
-            raise InputError(f'--cfg-options {option}: expected key=value.')
     if not file.is_file():
         raise InputError(
             f'config {file} does not exist; see the configs folder.'
@@ -236,9 +235,12 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
         cfg = Config.fromfile(file)
     parser = ArgumentParser()
     parser.add_argument('--options', nargs='+', action=DictAction, default={})
+    for option in options:
+        check_option(cfg, option)
     if options:
         parsed = parser.parse_args(['--options', *options])
         cfg.merge_from_dict(parsed.options)
+        check_config(cfg)
     return cfg
 
 

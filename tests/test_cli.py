@@ -209,3 +209,28 @@ def test_message_of_a_data_loader_worker_loses_its_traceback(capsys):
         cli.run(main)
     assert end.value.code == 2
     assert capsys.readouterr().err == 'error: said\n'
+
+
+@pytest.mark.parametrize(
+    'flag', [['--resume'], ['--resume', 'auto'], ['--resume=auto'], ['--resu']]
+)
+def test_ways_to_ask_for_a_resume(tmp_path, flag):
+    given = [*TRAIN[1:], '--work-dir', str(tmp_path), *flag]
+    assert cli._check('train', given) == given[:3]  # nothing is there yet
+    (tmp_path / 'last_checkpoint').write_text('there.pth')
+    for more in ([], ['--cfg-options', 'randomness.seed=1']):
+        args = cli._check('train', [*given, *more])
+        assert args == [*given[:3], '--resume', 'there.pth', *more]
+
+
+def test_a_resume_from_a_file(tmp_path):
+    given = [*TRAIN[1:], '--resume=own.pth']
+    assert cli._check('train', given) == [*TRAIN[1:], '--resume', 'own.pth']
+
+
+@pytest.mark.parametrize('name', ['train', 'test'])
+def test_a_slip_among_the_options(message, name):
+    config = dict(train=TRAIN, test=TEST)[name][1]
+    options = ['--cfg-options', 'load_from=None', 'chanels_last=True']
+    said = message(name, config, *options)
+    assert 'did you mean channels_last?' in said

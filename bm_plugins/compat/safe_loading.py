@@ -10,6 +10,7 @@ supported torch, whatever the environment says.
 import _codecs
 import os
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,8 @@ def load(filename: str, map_location: Any = None) -> dict:
         InputError: The file is missing, is no checkpoint, or holds objects
             beyond tensors, numbers, text, containers and log history.
     """
+    if kind := _other_kind(str(filename)):
+        raise InputError(f'checkpoint {filename} {kind}')
     try:
         if str(filename).endswith('.safetensors'):
             return load_file(filename)
@@ -115,6 +118,40 @@ def load(filename: str, map_location: Any = None) -> dict:
         )
     drop_config(checkpoint)
     return checkpoint
+
+
+# What a file begins with that is often given in a checkpoint's place.
+_KINDS = {
+    b'\x89HDF': 'is an HDF5 file, of features mostly',
+    b'version https://git-lfs': 'is the pointer of a file in Git LFS: fetch '
+    'the file itself by `git lfs pull`',
+    b'<!DOCTYPE': 'is a web page, not the file that it offers',
+    b'<html': 'is a web page, not the file that it offers',
+}
+
+
+def _other_kind(filename: str) -> str:
+    """What a file is that is no checkpoint, and what to give; or nothing."""
+    give = 'Give the .pth file of a training.'
+    try:
+        with open(filename, 'rb') as stream:
+            head = stream.read(1 << 16)
+    except OSError:
+        return ''  # the loading says it
+    if not head:
+        return f'is empty. {give}'
+    if head[8:10] == b'{"':  # safetensors: a length, then JSON
+        if b'bm_plugins_bundle' in head:
+            return (
+                'is a bundle, for tools/predict.py. Give the .pth checkpoint '
+                'that it was published from.'
+            )
+        if not filename.endswith('.safetensors'):
+            return 'holds safetensors: name it so, ending in .safetensors.'
+    for start, kind in _KINDS.items():
+        if head.lstrip()[: len(start)].lower() == start.lower():
+            return f'{kind}. {give}'
+    return ''
 
 
 def config_text(filename: str) -> str:
@@ -152,12 +189,13 @@ def drop_config(checkpoint: dict) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The line of torch's long message that names the object."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    named = [
-        line for line in lines if 'GLOBAL' in line or 'not allowed' in line
-    ]
-    return (named or lines or [type(error).__name__])[0][:200]
+    """What torch found; not its advice, which is to load it all the same."""
+    text = str(error)
+    if found := re.search(r'(?:GLOBAL|global) ([\w.]+)', text):
+        return f'it holds {found[1]}'
+    if 'not allowed' in text:
+        return text.strip().splitlines()[-1][:200]
+    return type(error).__name__
 
 
 # '' is the scheme of local paths in mmengine's own loader.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import master_only
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
@@ -13,6 +14,7 @@ from mmengine.runner import (
     BaseLoop,
     CheckpointLoader,
     EpochBasedTrainLoop,
+    Runner,
 )
 from mmengine.visualization import Visualizer
 from mmpretrain.registry import RUNNERS
@@ -36,6 +38,7 @@ from .checkpoint_keys import (
     is_of,
     model_weights,
 )
+from .config_check import check_config
 from .epoch_checks import check_epoch
 from .fast_step import FastStepRunner
 from .linear_probe_loop import LinearProbeLoop
@@ -61,6 +64,12 @@ class MarrowRunner(FastStepRunner):
     ) -> None:
         make_folder(work_dir)
         super().__init__(model, work_dir, *args, **kwargs)
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> Runner:
+        """Build it from a config without keys that nothing reads."""
+        check_config(cfg)
+        return super().from_cfg(cfg)
 
     def setup_env(self, env_cfg: dict) -> None:
         """Make the process group on gloo where there is no GPU."""

@@ -21,8 +21,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner.checkpoint import load_from_local
 
+from bm_plugins.apis.bundle_file import save_bundle
 from bm_plugins.compat import safe_loading
 from bm_plugins.errors import InputError
+from tests.apis.tiny_bundle import tiny_bundle
 from tests.engine.small_swav import small_model, small_swav
 
 
@@ -281,3 +283,38 @@ def test_checkpoint_of_a_url_is_not_executed(tmp_path, monkeypatch):
         CheckpointLoader.load_checkpoint(url)
     server.shutdown()
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'is empty'),
+        (b'\x89HDF\r\n\x1a\n' + bytes(99), 'an HDF5 file'),
+        (b'version https://git-lfs.github.com/spec/v1\n', 'is the pointer of'),
+        (b'\n<!doctype html><html>', 'a web page'),
+        (b'\x20' + bytes(7) + b'{"__metadata__":{}}', 'holds safetensors'),
+        (b'\x08\x07\x12\x07pytorch' + bytes(99), 'cannot be loaded'),
+    ],
+    ids=['empty', 'hdf5', 'lfs', 'page', 'safetensors', 'onnx'],
+)
+def test_files_of_other_kinds_are_named(tmp_path, content, message):
+    file = tmp_path / 'given.pth'
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=f'given.pth.*{message}') as error:
+        safe_loading.load(str(file))
+    assert 'weights_only' not in str(error.value)
+
+
+@pytest.mark.parametrize('name', ['cells.bundle', 'cells.pth'])
+def test_a_bundle_is_called_one(tmp_path, name):
+    save_bundle(tiny_bundle(), tmp_path / name)
+    with pytest.raises(InputError, match='is a bundle, .* published from'):
+        safe_loading.load(str(tmp_path / name))
+
+
+def test_torchs_advice_to_load_all_the_same_is_left_out(tmp_path):
+    file = tmp_path / 'odd.pth'
+    torch.save(dict(path=tmp_path), file)
+    with pytest.raises(InputError, match='it holds pathlib') as error:
+        safe_loading.load(str(file))
+    assert 'weights_only' not in str(error.value)

@@ -19,12 +19,19 @@ def by_iteration(every):
     )
 
 
-def classifier(cells, work_dir, workers=0, loss=SOFT, **kwargs):
+def classifier(
+    cells,
+    work_dir,
+    workers=0,
+    loss=SOFT,
+    classes=('BLA', 'LYT', 'ABE'),
+    **kwargs,
+):
     """Supervised, with mixup and transforms that draw from global state."""
     dataset = dict(
         type='Matek',
         data_root=str(cells),
-        metainfo=dict(classes=('BLA', 'LYT', 'ABE')),
+        metainfo=dict(classes=classes),
         pipeline=[
             dict(type='LoadCellImage'),
             dict(type='RandomResizedCrop', scale=16),

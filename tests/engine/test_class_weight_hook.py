@@ -37,3 +37,29 @@ def test_weights_are_of_the_images_not_of_the_draws(cells, tmp_path, kind):
 def test_another_loss(cells, tmp_path):
     with pytest.raises(InputError, match='found CrossEntropyLoss'):
         train(cells, tmp_path, SOFT)
+
+
+@pytest.mark.parametrize('rule', ['inverse_frequency', 'effective_number'])
+def test_a_childs_own_hooks_leave_the_weights(cells, tmp_path, rule):
+    runner = classifier(
+        cells,
+        tmp_path,
+        loss=dict(WEIGHTED, class_weight=rule),
+        default_hooks=dict(checkpoint=None),
+        custom_hooks=[dict(type='EMAHook')],
+    )
+    runner.train()
+    counts = np.bincount(runner.train_dataloader.dataset.get_gt_labels())
+    weights = runner.model.head.loss_module.class_weight
+    np.testing.assert_allclose(weights, class_weights(counts, rule), rtol=1e-6)
+
+
+def test_no_weights_where_none_are_wanted(cells, tmp_path):
+    runner = classifier(
+        cells,
+        tmp_path,
+        loss=dict(WEIGHTED, class_weight=None),
+        default_hooks=dict(checkpoint=None),
+    )
+    runner.train()
+    assert runner.model.head.loss_module.class_weight.tolist() == [1, 1, 1]

@@ -6,6 +6,7 @@ from mmengine.dist import get_dist_info
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 
+from bm_plugins.engine import SwAVScheduleHook
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
 from tests.engine.small_swav import small_model, small_swav
@@ -187,3 +188,45 @@ def test_prototypes_are_frozen_exactly_under_amp(cells, tmp_path, optimizer):
         torch.testing.assert_close(frozen, start, rtol=0, atol=0)
     assert (trace.prototypes[8] - start).norm() > 1e-3
     assert (runner.model.backbone.conv1.weight - backbone).norm() > 1e-3
+
+
+def test_a_childs_own_hooks_take_nothing_away(cells, tmp_path):
+    """The inherited list is replaced; the method's hooks are the loss's."""
+    model = small_model()
+    model['head']['loss'].update(
+        queue_start_epoch=1, freeze_prototypes_epochs=1
+    )
+    runner = small_swav(
+        cells,
+        tmp_path,
+        model=model,
+        custom_hooks=[dict(type='EMAHook', momentum=0.1)],
+    )
+    kinds = [type(hook).__name__ for hook in runner.hooks]
+    wanted = ['SwAVScheduleHook', 'SwAVMonitorHook', 'EMAHook']
+    assert [kinds.count(kind) for kind in wanted] == [1, 1, 1]
+    start = runner.model.head.loss_module.prototypes.weight.detach().clone()
+    runner.train()
+    loss = runner.model.head.loss_module
+    assert int(loss.queue_fill) >= 18  # the queue's length: it is in use
+    assert loss.use_queue and not loss.freeze_prototypes
+    assert not torch.equal(loss.prototypes.weight, start)
+
+
+def test_numbers_of_a_hook_count_before_those_of_the_loss(cells, tmp_path):
+    runner = small_swav(cells, tmp_path)  # gives the hook, with 1 and 2
+    (hook,) = (h for h in runner.hooks if isinstance(h, SwAVScheduleHook))
+    runner.train()
+    assert (hook.queue_start_epoch, hook.freeze_prototypes_epochs) == (1, 2)
+
+
+def test_what_never_comes_is_warned_of(cells, tmp_path):
+    hook = dict(
+        type='SwAVScheduleHook',
+        queue_start_epoch=9,
+        freeze_prototypes_epochs=4,
+    )
+    small_swav(cells, tmp_path, custom_hooks=[hook]).train()
+    log = next(tmp_path.glob('*/*.log')).read_text()
+    assert 'queue_start_epoch 9' in log and 'max_epochs 4' in log
+    assert 'freeze_prototypes_epochs 4' in log

@@ -1,5 +1,8 @@
+import pytest
+
 from bm_plugins.datasets import Matek
 from bm_plugins.engine.swav_settings import check_swav_settings
+from bm_plugins.errors import InputError
 from bm_plugins.models import GlobalSwAVLoss
 
 
@@ -35,3 +38,8 @@ def test_views_against_the_images(cells):
     assert 'views of 65 px' in warning and 'images of 64 px' in warning
     (warning,) = check(cells, size=64, scale=(0.05, 1.0))
     assert 'the smallest from 14 px' in warning
+
+
+def test_views_against_the_loss(cells):
+    with pytest.raises(InputError, match=r'gives 8 views .*num_crops=\[2\]'):
+        check(cells, num=8)

@@ -1,0 +1,245 @@
+"""Keys of a config that nothing reads, and numbers that cannot be."""
+
+import inspect
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from typing import Any
+
+import mmengine.registry
+import mmpretrain.registry
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import Registry
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner.loops import TestLoop, ValLoop
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ..errors import InputError
+
+# What configs say at their top beside the arguments of a Runner.
+OPTIONS = (
+    *('runner_type', 'custom_imports', 'channels_last', 'compile'),
+    *('tracker', 'sync_bn', 'find_unused_parameters', 'model_wrapper_cfg'),
+    *('activation_checkpointing', 'efficient_conv_bn_eval', 'tta_model'),
+    *('tta_pipeline', 'max_tta_batch', 'vis_backends'),
+)
+# What mmengine and mmpretrain take out of any dict before it is built.
+_MARKS = {'type', '_delete_', '_scope_', '_base_'}
+_EXTRA = dict(
+    dataloader={
+        *('dataset', 'sampler', 'batch_sampler', 'num_batch_per_epoch'),
+        *('worker_init_fn', 'collate_fn'),
+    },
+    cfg={'by_epoch', 'fp16'},
+    optim_wrapper={'optimizer', 'constructor', 'paramwise_cfg', 'dtype'},
+    hooks={'priority'},
+    param_scheduler={'convert_to_iter_based'},
+    model={'data_preprocessor', 'train_cfg', 'init_cfg', 'test_cfg'},
+)
+_CLOSED = dict(
+    randomness={'seed', 'diff_rank_seed', 'deterministic'},
+    auto_scale_lr={'base_batch_size', 'enable'},
+    env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+)
+_DEFAULT_HOOKS = (
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler'),
+    'checkpoint',
+)
+_LEAST = dict(batch_size=1, num_workers=0, max_epochs=1, max_iters=1, lr=0)
+_NEAR = 0.85  # of two names that are alike, by difflib's ratio
+
+
+def check_option(cfg: Config, option: str) -> None:
+    """Refuse a ``key=value`` whose key leads to nothing.
+
+    Args:
+        cfg (Config): The config, before it is merged.
+        option (str): As for ``--cfg-options``.
+
+    Raises:
+        InputError: There is no value, or no such key; the message has the
+            nearest one.
+    """
+    key, equals, _ = option.partition('=')
+    if not equals:
+        raise InputError(f'--cfg-options {option}: expected key=value.')
+    first, *rest = key.split('.')
+    known = {*cfg.keys(), *_top()}
+    if first not in known:
+        raise _unknown(f'--cfg-options {key}', first, known)
+    node = cfg.get(first)
+    for number, name in enumerate(rest, 1):
+        where = '.'.join([first, *rest[: number - 1]])
+        if isinstance(node, list | tuple):
+            if not (name.isdecimal() and int(name) < len(node)):
+                raise InputError(
+                    f'--cfg-options {key}: {where} is a list of {len(node)}; '
+                    f'expected a number from 0 to {len(node) - 1}, not {name}.'
+                )
+            node = node[int(name)]
+        elif isinstance(node, dict):
+            node = node.get(name)
+        elif node is not None:
+            raise InputError(
+                f'--cfg-options {key}: {where} is {node!r} and has no keys. '
+                f'Set it itself: {where}=...'
+            )
+
+
+def check_config(cfg: Mapping[str, Any]) -> None:
+    """Refuse keys that nothing reads and numbers that cannot be.
+
+    What has a ``type`` is compared with the arguments of its class. Names of
+    one's own at the top of a config are free, if none is nearly that of an
+    option.
+
+    Args:
+        cfg (Mapping[str, Any]): A config with all options merged.
+
+    Raises:
+        InputError: A key is unknown; the message has the nearest one. Or a
+            batch size, number of epochs or such is none.
+    """
+    top = _top()
+    for key, value in cfg.items():
+        if key in top:
+            _check(value, key, _kind(key))
+        elif near := [name for name in _near(key, top) if name[:4] != 'tta_']:
+            raise InputError(
+                f'{key}: nothing reads it; did you mean {near[0]}? Rename it '
+                '(a variable of your own needs another name).'
+            )
+
+
+def _near(name: str, known: Collection[str]) -> list[str]:
+    """What a name is a slip of, rather than another name."""
+    return get_close_matches(name, sorted(known), 3, _NEAR)
+
+
+@lru_cache
+def _top() -> frozenset[str]:
+    return frozenset({*inspect.signature(Runner).parameters, *OPTIONS})
+
+
+def _kind(key: str) -> str:
+    """Which rules hold for what stands at the top of a config."""
+    endings = ('dataloader', 'cfg', 'hooks')
+    return next((end for end in endings if key.endswith(end)), key)
+
+
+def _check(value: Any, where: str, kind: str) -> None:
+    if isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _check(item, f'{where}.{number}', kind)
+        return
+    if not isinstance(value, dict):
+        return
+    allowed, is_open = _allowed(value, where, kind)
+    for key, item in value.items():
+        unknown = key not in allowed and key not in _MARKS
+        if unknown and (not is_open or _near(key, allowed)):
+            raise _unknown(f'{where}.{key}', key, allowed)
+        if where == 'default_hooks' and not _is_hook(item):
+            others = {*value, *_DEFAULT_HOOKS} - {key}
+            raise _unknown(f'{where}.{key} (without a type)', key, others)
+        _check_number(item, f'{where}.{key}', key)
+        if key in ('metainfo', 'init_cfg', 'meta_keys'):
+            continue
+        inner = 'hooks' if kind == 'hooks' else key
+        if key.endswith('dataloader'):
+            inner = 'dataloader'
+        _check(item, f'{where}.{key}', inner)
+
+
+def _is_hook(value: Any) -> bool:
+    return not isinstance(value, dict) or 'type' in value
+
+
+def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
+    """Keys that a dict may have, and whether it may have others."""
+    if where in _CLOSED:
+        return _CLOSED[where], False
+    name = value.get('type')
+    if isinstance(name, str):
+        made_of = list(_classes(name))
+        if not made_of:
+            return set(), True
+    elif kind == 'dataloader':
+        made_of = [DataLoader]
+    elif where in ('train_cfg', 'val_cfg', 'test_cfg'):
+        loops = dict(train_cfg=EpochBasedTrainLoop, val_cfg=ValLoop)
+        made_of = [loops.get(where, TestLoop)]
+        if where == 'train_cfg' and value.get('by_epoch') is False:
+            made_of = list(_classes('IterBasedTrainLoop'))
+    elif where == 'optim_wrapper':
+        made_of = [OptimWrapper]
+    elif not name:
+        return set(), True
+    else:
+        made_of = [name]  # the class itself
+    keys, is_open = set(_EXTRA.get(kind, ())), False
+    if where == 'model' or where.startswith('model.'):
+        keys |= _EXTRA['model']
+    for maker in made_of:
+        arguments, any_other = _arguments(maker)
+        keys |= arguments
+        is_open |= any_other
+    return keys, is_open
+
+
+def _classes(name: str) -> Iterator[Any]:
+    """What a ``type`` may stand for, in any registry."""
+    plain = name.rpartition('.')[2] if name.startswith('mmp') else name
+    if '.' in plain:  # another package's
+        return
+    seen = set()
+    for module in (mmpretrain.registry, mmengine.registry):
+        for registry in vars(module).values():
+            if isinstance(registry, Registry):
+                found = registry.module_dict.get(plain)
+                if found is not None and id(found) not in seen:
+                    seen.add(id(found))
+                    yield found
+
+
+@cache
+def _arguments(maker: Any) -> tuple[frozenset[str], bool]:
+    """Names of arguments, a class's bases' too, and whether any is taken."""
+    if not inspect.isclass(maker):
+        owners: Iterable[Any] = [maker]
+    else:
+        owners = [c for c in maker.__mro__ if '__init__' in vars(c)]
+    names: set[str] = set()
+    for owner in owners:
+        if owner in (nn.Module, object):
+            break
+        function = owner.__init__ if inspect.isclass(owner) else owner
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            break
+        names |= {p.name for p in parameters if p.kind != p.VAR_KEYWORD}
+        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            return frozenset(names - {'self'}), False
+    return frozenset(names - {'self'}), True
+
+
+def _check_number(value: Any, where: str, key: str) -> None:
+    least = _LEAST.get(key)
+    if least is None or value is None:
+        return
+    whole = key != 'lr'
+    kinds = int if whole else (int, float)
+    right = isinstance(value, kinds) and not isinstance(value, bool)
+    if not right or value < least or (not whole and value == least):
+        what = f'a whole number from {least}' if whole else 'a number above 0'
+        raise InputError(f'{where}={value!r}: expected {what}.')
+
+
+def _unknown(where: str, name: str, known: Collection[str]) -> InputError:
+    names: Sequence[str] = sorted({*known} - {'self', *_MARKS})
+    near = get_close_matches(name, names, 1, 0.6)
+    hint = f'did you mean {near[0]}?' if near else f'known: {", ".join(names)}'
+    return InputError(f'{where}: there is no key {name}; {hint}')

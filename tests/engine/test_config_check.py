@@ -1,0 +1,93 @@
+"""Slips in configs and options, each found by name."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+import bm_plugins  # noqa: F401
+from bm_plugins.engine.config_check import check_config
+from bm_plugins.errors import InputError
+from bm_plugins.experiment import read_config
+
+CONFIG = Path('configs/swav_tiny_bm.py')
+
+
+@pytest.mark.parametrize(
+    'file', sorted(Path('configs').glob('*.py')), ids=lambda file: file.stem
+)
+def test_no_shipped_config_has_a_slip(file):
+    check_config(Config.fromfile(file))
+
+
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        ('chanels_last=True', 'chanels_last; did you mean channels_last'),
+        ('data_preprocesor.type=GPUViews', 'you mean data_preprocessor'),
+        ('tran_cfg.max_epochs=1', 'did you mean train_cfg'),
+        ('train_cfg.max_epoch=5', 'train_cfg.max_epoch: .*mean max_epochs'),
+        ('optim_wrapper.optimizer.lrr=0.1', 'optimizer.lrr: .*mean lr'),
+        ('train_dataloader.batchsize=32', 'batchsize: .*mean batch_size'),
+        ('model.backbone.dept=18', 'model.backbone.dept: .*mean depth'),
+        ('model.head.loss.epsilonn=1', 'epsilonn: .*mean epsilon'),
+        ('train_dataloader.dataset.cach=jpeg', 'cach; did you mean cache'),
+        ('train_dataloader.dataset.pipeline.1.huee=3', 'did you mean hue'),
+        ('default_hooks.checkpont.interval=3', 'did you mean checkpoint'),
+        ('default_hooks.checkpoint.intervall=3', 'did you mean interval'),
+        ('randomness.sed=3', 'randomness.sed: .*mean seed'),
+        ('param_scheduler.7.end=4', 'a list of 2; expected .* 0 to 1, not 7'),
+        ('train_cfg.max_epochs.x=3', 'max_epochs is 120 and has no keys'),
+        ('train_dataloader.batch_size=0', 'batch_size=0: .*whole number from'),
+        ('train_dataloader.batch_size=big', "'big': expected a whole number"),
+        ('train_dataloader.num_workers=-1', 'num_workers=-1: expected a'),
+        ('train_cfg.max_epochs=0', 'max_epochs=0: expected a whole number'),
+        ('optim_wrapper.optimizer.lr=-1', 'lr=-1: expected a number above 0'),
+        ('channels_last', 'channels_last: expected key=value'),
+    ],
+)
+def test_a_slip_among_the_options(option, message):
+    with pytest.raises(InputError, match=message):
+        read_config(CONFIG, [option])
+
+
+@pytest.mark.parametrize(
+    'option',
+    [
+        *('channels_last=True', 'compile=True', 'tracker=tensorboard'),
+        *('load_from=None', 'data_preprocessor.type=GPUViews'),
+        *('optim_wrapper.accumulative_counts=4', 'sync_bn=torch'),
+        'optim_wrapper.optimizer.nesterov=True',
+        'train_dataloader.dataset.cache=jpeg',
+        'train_dataloader.dataset.metainfo.classes=A,B',
+        'model.backbone.init_cfg.type=Pretrained',
+        'param_scheduler.1.end=120',
+    ],
+)
+def test_what_the_documents_name_is_taken(option):
+    read_config(CONFIG, [option])
+
+
+@pytest.mark.parametrize(
+    ('line', 'message'),
+    [
+        ('chanels_last = True', 'chanels_last: .*mean channels_last'),
+        ('custom_hook = []', 'custom_hook: .*did you mean custom_hooks'),
+        ('train_cfg = dict(max_epoch=4)', 'did you mean max_epochs'),
+        ('model = dict(head=dict(lss=dict()))', 'model.head.lss: .*mean loss'),
+    ],
+)
+def test_a_slip_in_a_file(tmp_path, line, message):
+    file = tmp_path / 'own.py'
+    file.write_text(f"_base_ = '{CONFIG.resolve()}'\n{line}\n")
+    with pytest.raises(InputError, match=message):
+        check_config(Config.fromfile(file))
+
+
+def test_names_of_ones_own_are_free(tmp_path):
+    file = tmp_path / 'own.py'
+    file.write_text(
+        f"_base_ = '{CONFIG.resolve()}'\nmy_sizes = dict(small=48)\n"
+        "custom_hooks = [dict(type='EMAHook', momentum=0.1, priority=49)]\n"
+    )
+    check_config(Config.fromfile(file))
