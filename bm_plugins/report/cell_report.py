@@ -102,6 +102,7 @@ def write_cell_report(
         dict(
             code=code,
             name=name,
+            title=code if name == code else f'{code} {name}',
             group=scheme.groups[code],
             counted=scheme.counted[code],
             count=int(count),
@@ -114,6 +115,7 @@ def write_cell_report(
         z2=NormalDist().inv_cdf(0.975) ** 2,
         total=differential.total,
         precise=PRECISE,
+        ratio=differential.has_ratio,
         warnings=len(differential.warnings),
         classes=table,
         sections=sections(shown, table),

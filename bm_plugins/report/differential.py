@@ -87,6 +87,12 @@ class Differential:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def has_ratio(self) -> bool:
+        """Whether the scheme has counted classes on both sides of M:E."""
+        groups = {row.group for row in self.rows if row.counted}
+        return groups >= {'myeloid', 'erythroid'}
+
 
 def differential(
     counts: np.ndarray,

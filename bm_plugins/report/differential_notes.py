@@ -143,9 +143,14 @@ def ratio_notes(
         ' '.join(code for code, group in groups.items() if group == side)
         for side in ('myeloid', 'erythroid')
     ]
+    if not all(sides):
+        return [
+            'There is no M:E ratio: the scheme has no '
+            f'{"erythroid" if sides[0] else "myeloid"} class.'
+        ]
     notes = [
-        f'The M:E ratio is that of the classes {sides[0] or "(none)"} to '
-        f'{sides[1] or "(none)"}: {myeloid} to {erythroid} cells.'
+        f'The M:E ratio is that of the classes {sides[0]} to {sides[1]}: '
+        f'{myeloid} to {erythroid} cells.'
     ]
     if 'BLA' in groups and groups['BLA'] == 'myeloid':
         notes.append(

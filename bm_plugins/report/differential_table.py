@@ -33,8 +33,9 @@ def write_differential(differential: Differential, file: str | Path) -> None:
 
     The column ``kind`` says what a line is: ``class``, a class; ``total``,
     ``TOTAL`` and ``LEFT_OUT``, the cells that are counted and those that are
-    not; ``ratio``, ``M:E``; ``warning`` and ``note``, a sentence in the
-    column ``text``. A field that does not apply is empty.
+    not; ``ratio``, ``M:E``, where the scheme has both; ``warning`` and
+    ``note``, a sentence in the column ``text``. A field that does not apply
+    is empty.
 
     Args:
         differential (Differential): What to write.
@@ -70,14 +71,15 @@ def _lines(differential: Differential) -> Iterator[dict]:
         counted=False,
         count=differential.left_out,
     )
-    yield dict(
-        kind='ratio',
-        code='M:E',
-        name='Myeloid to erythroid ratio',
-        ratio=differential.me_ratio,
-        ratio_low=differential.me_low,
-        ratio_high=differential.me_high,
-    )
+    if differential.has_ratio:
+        yield dict(
+            kind='ratio',
+            code='M:E',
+            name='Myeloid to erythroid ratio',
+            ratio=differential.me_ratio,
+            ratio_low=differential.me_low,
+            ratio_high=differential.me_high,
+        )
     for text in differential.warnings:
         yield dict(kind='warning', text=text)
     for text in differential.notes:

@@ -102,9 +102,23 @@ def test_blasts_are_myeloid_where_the_scheme_says_so():
     ],
 )
 def test_a_missing_ratio_is_explained(myeloid, erythroid, end):
-    found = ratio_notes({'LYT': 'other'}, myeloid, erythroid)
-    assert '(none) to (none)' in found[0]
+    sides = {'NGS': 'myeloid', 'EBO': 'erythroid', 'LYT': 'other'}
+    found = ratio_notes(sides, myeloid, erythroid)
+    assert 'NGS to EBO' in found[0]
     assert found[1].endswith(end)
+
+
+@pytest.mark.parametrize(
+    ('groups', 'side'),
+    [
+        ({'LYT': 'other', 'PLATELET': 'other'}, 'myeloid'),
+        ({'NGS': 'myeloid', 'LYT': 'other'}, 'erythroid'),
+        ({'EBO': 'erythroid'}, 'myeloid'),
+    ],
+)
+def test_no_ratio_without_a_class_on_each_side(groups, side):
+    (found,) = ratio_notes(groups, 3, 0)
+    assert found == f'There is no M:E ratio: the scheme has no {side} class.'
 
 
 def test_adjusted():

@@ -50,9 +50,11 @@ function makeFigures(data, store) {
       (sum, count, c) => sum + (classes[c].counted ? count : 0), 0);
     get('corrected').textContent =
       cells.reduce((sum, _, i) => sum + store.changed(i), 0);
-    const { value, low, high } = result.ratio;
-    get('me').textContent = ratioText(result.ratio);
-    get('me').dataset.value = [value, low, high].join(' ');
+    if (data.ratio) {
+      const { value, low, high } = result.ratio;
+      get('me').textContent = ratioText(result.ratio);
+      get('me').dataset.value = [value, low, high].join(' ');
+    }
     showWarnings(result.total);
     const done = checked();
     get('progress-bar').max = Math.max(doubtful.length, 1);

@@ -69,7 +69,7 @@ function makeGallery(data, store, onSelect) {
     const parts = [];
     if (flag === 'unsure') parts.push('Doubtful: unsure between classes');
     if (flag === 'unlike') parts.push('Doubtful: unlike the known cells');
-    if (code !== null) parts.push(`${classes[code].code} ${classes[code].name}`);
+    if (code !== null) parts.push(classes[code].title);
     parts.push(count >= total ? cellsText(count)
       : flag && data.unseen ? `${digits(count)} of all ${digits(total)} doubtful cells`
       : `${digits(count)} of ${digits(total)} shown`);

@@ -17,7 +17,8 @@ function makePanel(data, store, gallery, choose) {
       option.append(document.createElement(name));
     }
     option.children[1].textContent = classes[c].code;
-    option.children[2].textContent = classes[c].name;
+    const own = classes[c].name !== classes[c].code;
+    option.children[2].textContent = own ? classes[c].name : '';
     option.tabIndex = -1;
     const { group, counted } = classes[c], above = classes[order[at - 1]];
     option.classList.toggle('first', above !== undefined
@@ -26,7 +27,7 @@ function makePanel(data, store, gallery, choose) {
     picker.append(option);
   });
 
-  const name = (c) => `${classes[c].code} ${classes[c].name}`;
+  const name = (c) => classes[c].title;
   const candidates = () => {
     const i = gallery.current();
     return i === null ? [] : cells[i].set.slice(0, 9);
@@ -58,13 +59,14 @@ function makePanel(data, store, gallery, choose) {
   }
 
   function showCounts({ rows, total, ratio }) {
-    get('live').textContent = `${total} counted · M:E ${ratioText(ratio)}`;
+    const sides = data.ratio ? ` · M:E ${ratioText(ratio)}` : '';
+    get('live').textContent = `${total} counted${sides}`;
     rows.forEach(({ count, percent }, c) => {
       const share = percent === undefined ? '' : `, ${percent.toFixed(1)} %`;
       options[c].children[3].textContent = percent === undefined
         ? `${count}` : `${count} · ${percent.toFixed(1)} %`;
       options[c].setAttribute('aria-label',
-        `${classes[c].code} ${classes[c].name}: ${count}${share}`);
+        `${classes[c].title}: ${count}${share}`);
     });
   }
 

@@ -2,7 +2,12 @@
 
 from selenium.webdriver.common.keys import Keys
 
+from bm_plugins.report.differential import differential
+from bm_plugins.report.differential_scheme import Scheme
 from tests.report.cell_page.browser import (
+    CLASSES,
+    COUNTS,
+    DOUBTFUL,
     EVIL,
     NAMES,
     WORSE,
@@ -207,3 +212,25 @@ def test_a_long_title_wraps(driver, folder):
     finally:
         driver.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
         driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_own_classes_have_one_name_and_no_ratio(driver, tmp_path):
+    scheme = Scheme(
+        groups=dict.fromkeys(CLASSES, 'other'),
+        counted=dict.fromkeys(CLASSES, True),
+    )
+    made = differential(COUNTS, DOUBTFUL, scheme, CLASSES, CLASSES)
+    file = write(
+        tmp_path / 'own.html',
+        differential=made,
+        scheme=scheme,
+        full_names=CLASSES,
+    )
+    page = Page(driver, file)
+    text = page.js('return document.body.textContent')
+    assert not any(f'{code} {code}' in text for code in CLASSES)
+    assert page.js('return document.getElementById("me")') is None
+    assert page.text('live') == '534 counted'
+    page.card('h.jpg').click()  # the picker works all the same
+    assert page.text('total') == '534'
+    assert [e['message'] for e in driver.get_log('browser')] == []
