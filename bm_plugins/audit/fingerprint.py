@@ -19,7 +19,7 @@ from ..datasets.whole_image import check_workers, read_whole
 from ..errors import InputError, UnreadableImage
 
 SIDE = 64  # pixels a side of the small image, of which the spectrum is taken
-RADIUS = 20  # highest frequency of the spectrum, in waves a side
+RADIUS = 22  # highest frequency of the spectrum, in waves a side
 # Of what turns and mirrors make of one frequency, the first stands for all.
 ACROSS, DOWN = np.meshgrid(np.arange(RADIUS + 1), np.arange(RADIUS + 1))
 KEPT = (ACROSS >= DOWN) & (ACROSS > 0) & (np.hypot(ACROSS, DOWN) <= RADIUS)
@@ -100,7 +100,7 @@ def spectrum(grey: np.ndarray) -> str:
         grey (np.ndarray): Pixels (64, 64).
 
     Returns:
-        str: A hexadecimal digit a frequency (174,), of mean 7.5 and standard
+        str: A hexadecimal digit a frequency (208,), of mean 7.5 and standard
         deviation 3; all 7 or 8 for a blank image.
     """
     window = np.sin((np.arange(SIDE) + 0.5) * np.pi / SIDE) ** 1.5

@@ -13,11 +13,17 @@ from rich.progress import track
 
 from .fingerprint import SIDE, small_grey
 
-MIN_LIKENESS = 0.8  # correlation of two spectra
+MIN_LIKENESS = 0.76  # correlation of two spectra
 MAX_SHIFT = SIDE // 8  # pixels of the small image, each way
 TURNS = ('', 'rot90', 'rot180', 'rot270') + tuple(
     f'flip{turn}' for turn in ('', '-rot90', '-rot180', '-rot270')
 )
+
+
+WINDOW = np.outer(np.hanning(SIDE), np.hanning(SIDE)).astype(np.float32)
+WAVES = np.fft.rfftfreq(SIDE) ** 2 + np.fft.fftfreq(SIDE)[:, None] ** 2
+BLUR = np.exp(-2 * np.pi**2 * WAVES).astype(np.float32)  # by one pixel
+TOO_FAR = np.abs(np.fft.fftfreq(SIDE, 1 / SIDE)) > MAX_SHIFT
 
 
 @dataclass(frozen=True)
@@ -121,17 +127,13 @@ def lay_upon(
         tuple: How it is turned, its shift in parts of width and height, and
         what both show: two images (H, W) of up to 64 × 64 pixels.
     """
-    window = np.outer(np.hanning(SIDE), np.hanning(SIDE))
     stack = np.stack([one, *(turn(two, turned) for turned in TURNS)])
-    values = (stack - stack.mean((1, 2), keepdims=True)) * window
-    first, *others = np.fft.rfft2(values.astype(np.float32))
+    mean = stack.mean((1, 2), dtype=np.float32, keepdims=True)
+    first, *others = np.fft.rfft2((stack - mean) * WINDOW)
     product = first * np.conj(others)
     # The phases alone, blurred: a peak that is a Gaussian one pixel wide.
-    waves = np.hypot(*np.meshgrid(np.fft.rfftfreq(SIDE), np.fft.fftfreq(SIDE)))
-    product *= np.exp(-2 * (np.pi * waves) ** 2) / (np.abs(product) + 1e-3)
-    peaks = np.fft.irfft2(product)
-    far = np.abs(np.fft.fftfreq(SIDE, 1 / SIDE)) > MAX_SHIFT
-    peaks[:, far], peaks[:, :, far] = -1, -1
+    peaks = np.fft.irfft2(product * BLUR / (np.abs(product) + 1e-3))
+    peaks[:, TOO_FAR], peaks[:, :, TOO_FAR] = -1, -1
     number, *at = np.unravel_index(peaks.argmax(), peaks.shape)
     y, x = _refined(peaks[number], at)
     moved = cv2.warpAffine(
