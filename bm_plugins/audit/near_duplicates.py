@@ -92,7 +92,7 @@ def near_pairs(
             turned, shift, parts = lay_upon(pixels(one), pixels(two))
             alike = correlation(*parts)
             if alike >= min_correlation:
-                distance = _phash(parts[0]) - _phash(parts[1])
+                distance = int(_phash(parts[0]) - _phash(parts[1]))
                 if distance <= max_distance:
                     yield NearPair(one, two, distance, alike, turned, shift)
 
@@ -142,8 +142,9 @@ def lay_upon(
         (SIDE, SIDE),
         borderMode=cv2.BORDER_REPLICATE,
     )
+    # A pixel more: those at an edge are in part what lies beyond.
     shared = tuple(
-        slice(max(0, int(np.ceil(d))), SIDE + min(0, int(np.floor(d))))
+        slice(max(0, int(np.ceil(d))) + 1, SIDE + min(0, int(np.floor(d))) - 1)
         for d in (y, x)
     )
     parts = one[shared], moved[shared]
@@ -195,12 +196,15 @@ def _close_spectra(
 
 
 def _close(
-    rows: np.ndarray, least: float, title: str, tile: tuple = (256, 2048)
+    rows: np.ndarray,
+    least: float,
+    title: str,
+    tile: tuple[int, int] = (1024, 2048),
 ) -> Iterator[tuple[int, int, float]]:
     """Pairs of rows whose product is large.
 
-    One matrix product compares a tile of rows with one of columns, small
-    enough for the processor's cache: N² / 2 · width multiplications.
+    One matrix product compares a tile of rows with one of columns, which the
+    processor's cache holds: N² / 2 · width multiplications.
     """
     height, width = tile
     for start in track(range(0, len(rows), height), title):
