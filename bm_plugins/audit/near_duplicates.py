@@ -76,6 +76,8 @@ def near_pairs(
     Yields:
         NearPair: Each pair once.
     """
+    if len(paths) < 2:
+        return
 
     @lru_cache(maxsize=80_000)  # 330 MB at most
     def pixels(row: int) -> np.ndarray:

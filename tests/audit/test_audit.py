@@ -147,6 +147,16 @@ def test_turned_and_shifted_copies(tmp_path):
     assert 'shifted +4% -4% as against' in page
 
 
+@pytest.mark.parametrize('readable', [0, 1])
+def test_hardly_an_image_that_can_be_read(tmp_path, readable):
+    root = collect(tmp_path / 'cells', 1)
+    for file in sorted(root.rglob('*.jpg'))[readable:]:
+        file.write_bytes(b'no image')
+    counts = dict(summary(audit(root, tmp_path / 'out')))
+    assert counts['unreadable'] == 4 - readable
+    assert counts['groups of duplicates'] == 0
+
+
 def test_classes_that_no_one_knows(tmp_path):
     root = collect(tmp_path / 'cells', 1)
     (root / 'BLA').rename(root / 'else')
