@@ -5,8 +5,9 @@
   tools/prepare_matek.py data/matek --overwrite \\
       --groups work_dirs/audit/duplicates.csv   # keeps each group in one part
 
-Exact duplicates have the same bytes; near ones look alike: by perceptual hash
-first, then by pixels. Parts and folds are those of DATA_ROOT/split.csv, if it
+Exact duplicates have the same bytes; near ones look alike, by perceptual hash
+and by pixels, as they lie or turned by 90, 180 or 270 degrees, mirrored and
+shifted a little. Parts and folds are those of DATA_ROOT/split.csv, if it
 is there. The same command goes on where it was stopped.
 
 Leaves DIR/audit.html, unreadable.csv (path,reason), duplicates.csv

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,8 @@ class Pair:
         kind (str): ``exact`` (the same bytes) or ``near``.
         distance (int): Bits in which their perceptual hashes differ.
         correlation (float): Of their grey pixels.
+        turned, shift: How the second one is laid upon the first, as in
+            :class:`NearPair`.
     """
 
     one: int
@@ -56,6 +58,8 @@ class Pair:
     kind: str
     distance: int
     correlation: float
+    turned: str = ''
+    shift: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -196,13 +200,15 @@ def _pairs(
     near = near_pairs(
         [found[row].path for row in rows],
         [found[row].phash for row in rows],
+        [found[row].spectrum for row in rows],
         folder,
         max_distance,
         min_correlation,
         bits,
     )
-    for one, two, distance, correlation in near:
-        pairs.append(Pair(rows[one], rows[two], 'near', distance, correlation))
+    for pair in near:
+        one, two, *rest = astuple(pair)
+        pairs.append(Pair(rows[one], rows[two], 'near', *rest))
     return pairs
 
 
@@ -246,11 +252,14 @@ def _write(result: Audit, out: Path) -> None:
                 pair.kind,
                 pair.distance,
                 f'{pair.correlation:.4f}',
+                pair.turned,
+                *(f'{part:.3f}' for part in pair.shift),
             )
         )
     columns = ('path', 'label', 'split')
     ends = [f'{column}_{end}' for column in columns for end in 'ab']
-    header = [*ends, 'kind', 'hash_distance', 'correlation']
+    how = ['kind', 'hash_distance', 'correlation', 'turned']
+    header = [*ends, *how, 'shift_x', 'shift_y']
     write_csv(out / 'pairs.csv', header, rows)
 
 

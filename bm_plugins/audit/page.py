@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader
 
 from ..atomic_write import atomic_write
 from ..datasets.image_io import read_image
-from .audit import Audit, summary
+from .audit import Audit, Pair, summary
 
 THUMBNAIL = 96  # pixels a side
 
@@ -27,6 +27,11 @@ def write_page(
     Raises:
         InputError: The file cannot be written.
     """
+    laid = {}
+    for pair in result.pairs:
+        if how := _laid(pair):
+            first = result.images[pair.one].path
+            laid.setdefault(pair.two, f'{how} as against {first}')
     groups = []
     for number, group in enumerate(result.groups[:max_groups]):
         cells = [
@@ -36,9 +41,11 @@ def write_page(
                     filter(None, (image.label, image.split, _fold(image.fold)))
                 ),
                 kind='exact' if image.exact else 'near',
+                laid=laid.get(row, ''),
                 picture=_thumbnail(result.folder / image.path),
             )
-            for image in (result.images[row] for row in group[:max_images])
+            for row in group[:max_images]
+            for image in (result.images[row],)
         ]
         warnings = [
             f'across {name}'
@@ -77,6 +84,13 @@ def write_page(
 
 def _fold(fold: str) -> str:
     return f'fold {fold}' if fold else ''
+
+
+def _laid(pair: Pair) -> str:
+    """How the second image lies against the first, or empty."""
+    x, y = (f'{part:+.0%}' for part in pair.shift)
+    moved = '' if max(map(abs, pair.shift)) < 0.005 else f'shifted {x} {y}'
+    return ', '.join(filter(None, (pair.turned, moved)))
 
 
 def _thumbnail(file: Path) -> str:

@@ -1,27 +1,34 @@
-"""Which copies of real cells the audit finds: the table in docs/audit.md.
+"""What the audit finds and how long it takes: the figures in docs/audit.md.
 
-  python tests/audit/measure.py data/matek
+  python tests/audit/measure.py data/matek [--time 171374]
 
-Compares all pairs of (at most 2000) images, and 200 of them with themselves
-after a change.
+Compares all images with each other, then 150 of them with copies of these
+150, a line a change; with --time, that many random hashes and spectra.
 """
 
+import argparse
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import cv2
-import imagehash
 import numpy as np
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bm_plugins.audit.near_duplicates import standardised  # noqa: E402
+from bm_plugins.audit.fingerprint import VALUES, fingerprints  # noqa: E402
+from bm_plugins.audit.near_duplicates import (  # noqa: E402
+    MIN_LIKENESS,
+    _close_hashes,
+    _close_spectra,
+    near_pairs,
+)
 from bm_plugins.datasets.layout import (  # noqa: E402
     find_image_folder,
     list_images,
 )
-from tests.audit.planted import changed  # noqa: E402
+from tests.audit.planted import TURNS, found_copies  # noqa: E402
 
 CHANGES = {
     'compressed': 'JPEG quality 30',
@@ -29,64 +36,83 @@ CHANGES = {
     'darker': '15 % darker',
     'brighter': '10 % brighter, clipped',
     'grey': 'grey',
-    'trimmed': '3 px cut off each side',
+    **{how: how for how in TURNS},
+    'mirrored + compressed': 'mirrored, JPEG quality 30',
+    'rot90 + smaller + compressed': 'rot90, 128 px, JPEG quality 30',
+    **{
+        f'{kind} {pixels}': f'shifted by {pixels} px both ways, {edge}'
+        for kind, edge in (
+            ('reflected', 'reflected edges'),
+            ('shifted', 'edges wrapped around'),
+            ('blackened', 'black edges'),
+        )
+        for pixels in (3, 5, 10, 15, 20)
+    },
+    'mirrored + reflected 10': 'mirrored, shifted by 10 px both ways',
+    'trimmed 3': '3 px cut off each side',
     'trimmed 10': '10 px cut off each side',
-    'shifted': 'shifted by 3 px both ways',
-    'shifted 6': 'shifted by 6 px both ways',
+    'trimmed 25': '25 px cut off each side',
+    'cornered 10': '10 px cut off two sides',
+    'turned 5': 'turned by 5 degrees',
 }
 
 
-def phash(image: np.ndarray) -> int:
-    """The perceptual hash as a number."""
-    grey = Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
-    return int(str(imagehash.phash(grey)), 16)
-
-
-def main(data_root: str) -> None:
-    """Print the figures."""
+def measure(data_root: str) -> None:
+    """Print the pairs of an undoubled collection, and what copies it finds."""
     folder = find_image_folder(data_root)
-    rng = np.random.default_rng(0)
     paths = list_images(folder)[0]
-    chosen = sorted(rng.permutation(len(paths))[:2000])
-    images = [cv2.imread(str(folder / paths[row])) for row in chosen]
-    hashes = np.array([phash(image) for image in images], np.uint64)
-    pixels = np.stack([standardised(image) for image in images])
-    upper = np.triu_indices(len(images), 1)
-    bits = np.unpackbits(hashes.view(np.uint8).reshape(-1, 8), axis=1)
-    bits = bits.astype(np.float32)
-    distance = bits @ (1 - bits).T
-    distance = (distance + distance.T)[upper]
-    correlation = (pixels @ pixels.T)[upper]
+    with tempfile.TemporaryDirectory() as root:
+        start = time.perf_counter()
+        prints = fingerprints(paths, folder, Path(root, 'f.csv'), workers=2)
+        read = time.perf_counter() - start
+    hashes = [item.phash for item in prints]
+    spectra = [item.spectrum for item in prints]
+    start = time.perf_counter()
+    pairs = list(near_pairs(paths, hashes, spectra, folder))
     print(
-        f'{len(distance)} pairs of {len(images)} images: hashes within 6 '
-        f'bits: {(distance <= 6).sum()}, within 8: {(distance <= 8).sum()}; '
-        f'highest correlation {correlation.max():.3f}, of those within 8 '
-        f'{correlation[distance <= 8].max(initial=-1):.3f}\n'
+        f'{len(paths)} images: {len(pairs)} pairs; like hashes '
+        f'{len(list(_close_hashes(hashes, 8)))}, like spectra '
+        f'{len(list(_close_spectra(spectra, MIN_LIKENESS)))}; read in '
+        f'{read:.1f} s, compared in {time.perf_counter() - start:.1f} s'
     )
-    print('| change | hash distance, 95 % and most | lowest ', end='')
-    print('correlation | found |')
+    for pair in pairs:
+        print(paths[pair.one], paths[pair.two], pair)
+    chosen = np.random.default_rng(0).permutation(len(paths))[:150]
+    cells = [cv2.imread(str(folder / paths[row])) for row in chosen]
+    print('| change | found | as it lies | pairs of different cells |')
     print('|---|---|---|---|')
-    rows = rng.permutation(len(images))[:200]
     for how, title in CHANGES.items():
-        copies = [changed(images[row], how) for row in rows]
-        bits_off = np.array(
-            [
-                (phash(copy) ^ int(hashes[row])).bit_count()
-                for row, copy in zip(rows, copies, strict=True)
-            ]
-        )
-        alike = np.array(
-            [
-                standardised(copy) @ pixels[row]
-                for row, copy in zip(rows, copies, strict=True)
-            ]
-        )
-        found = ((bits_off <= 8) & (alike >= 0.95)).mean()
+        with tempfile.TemporaryDirectory() as root:
+            right, wrong = found_copies(cells, how, Path(root))
+        lies = sum(not pair.turned and pair.shift == (0, 0) for pair in right)
         print(
-            f'| {title} | {np.percentile(bits_off, 95):.0f}, {bits_off.max()} '
-            f'| {alike.min():.3f} | {found:.1%} |'
+            f'| {title} | {len(right) / len(cells):.1%} | '
+            f'{lies / len(cells):.1%} | {len(wrong)} |'
         )
+
+
+def measure_time(count: int) -> None:
+    """Print how long it takes to compare so many images."""
+    rng = np.random.default_rng(0)
+    hashes = [f'{value:016x}' for value in rng.integers(2**63, size=count)]
+    digits = np.clip(rng.normal(8, 3, (count, VALUES)), 0, 15).astype(int)
+    digits = np.array(list('0123456789abcdef'))[digits]
+    spectra = [''.join(row) for row in digits]
+    for name, compare in (
+        ('hashes', lambda: _close_hashes(hashes, 8)),
+        ('spectra', lambda: _close_spectra(spectra)),
+    ):
+        start = time.perf_counter()
+        found = len(list(compare()))
+        seconds = time.perf_counter() - start
+        print(f'{count} {name}: {seconds:.1f} s, {found} pairs')
 
 
 if __name__ == '__main__':
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('data_root')
+    parser.add_argument('--time', type=int, default=0, metavar='N')
+    args = parser.parse_args()
+    measure(args.data_root)
+    if args.time:
+        measure_time(args.time)

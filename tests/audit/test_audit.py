@@ -1,12 +1,23 @@
 import csv
+import html
 from collections import defaultdict
 
 import pytest
 
 from bm_plugins.audit.audit import audit, summary
+from bm_plugins.audit.page import write_page
+from bm_plugins.datasets.image_io import read_image
 from bm_plugins.datasets.prepare import prepare
 from bm_plugins.errors import InputError
-from tests.audit.planted import GROUPS, collect, plant
+from tests.audit.planted import (
+    CODES,
+    GROUPS,
+    TURNS,
+    changed,
+    collect,
+    plant,
+    write,
+)
 
 
 def rows(file):
@@ -95,6 +106,55 @@ def test_the_manifest_keeps_groups_together(tmp_path):
         assert counts['groups across train, val and test'] == 0
         assert counts['groups across folds'] == 0
     assert torn
+
+
+def test_turned_and_shifted_copies(tmp_path):
+    """Groups, and how each copy lies; the columns of old keep their places."""
+    root, out = collect(tmp_path / 'cells'), tmp_path / 'out'
+    hows = [*TURNS, 'reflected 10', 'mirrored + compressed']
+    for i, how in enumerate(hows, 1):
+        code = CODES[i % 4]
+        image = read_image(f'{code}/{code}_0000{1 + i // 4}.jpg', root)
+        file = root / code / f'{code}_1{i:04}.jpg'
+        write(file, changed(image, how))
+    result = audit(root, out)
+    assert groups(out) == {
+        frozenset(
+            {
+                f'{CODES[i % 4]}/{CODES[i % 4]}_0000{1 + i // 4}.jpg',
+                f'{CODES[i % 4]}/{CODES[i % 4]}_1{i:04}.jpg',
+            }
+        )
+        for i in range(1, len(hows) + 1)
+    }
+    pairs = {int(row['path_b'][-8:-4]): row for row in rows(out / 'pairs.csv')}
+    assert list(pairs[1])[6:] == [
+        *('kind', 'hash_distance', 'correlation'),
+        *('turned', 'shift_x', 'shift_y'),
+    ]
+    undone = [undo for _, undo in TURNS.values()]
+    turned = [pairs[i + 1]['turned'] for i in range(len(hows))]
+    assert turned == [*undone, '', 'flip']
+    shift = [float(pairs[8][f'shift_{axis}']) for axis in 'xy']
+    assert shift == pytest.approx([0.04, -0.04], abs=0.006)
+    assert {(row['shift_x'], row['shift_y']) for row in pairs.values()} >= {
+        ('0.000', '0.000')
+    }
+    write_page(result, out / 'audit.html')
+    page = html.unescape((out / 'audit.html').read_text())
+    code = CODES[1]
+    assert f'rot270 as against {code}/{code}_00001.jpg' in page
+    assert 'shifted +4% -4% as against' in page
+
+
+@pytest.mark.parametrize('readable', [0, 1])
+def test_hardly_an_image_that_can_be_read(tmp_path, readable):
+    root = collect(tmp_path / 'cells', 1)
+    for file in sorted(root.rglob('*.jpg'))[readable:]:
+        file.write_bytes(b'no image')
+    counts = dict(summary(audit(root, tmp_path / 'out')))
+    assert counts['unreadable'] == 4 - readable
+    assert counts['groups of duplicates'] == 0
 
 
 def test_classes_that_no_one_knows(tmp_path):

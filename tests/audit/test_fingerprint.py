@@ -2,6 +2,7 @@ import csv
 import hashlib
 import os
 
+import cv2
 import imagehash
 import pytest
 from PIL import Image
@@ -22,9 +23,12 @@ def test_hashes(tmp_path):
     assert found.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     other = imagehash.phash(Image.open(file).convert('L'))
     assert imagehash.hex_to_hash(found.phash) - other <= 2
+    grey = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2GRAY)
+    assert found.phash == str(imagehash.phash(Image.fromarray(grey)))
+    assert len(found.spectrum) == 208
     assert found.size == file.stat().st_size and not found.fault
     broken = fingerprint('NGS/NGS_00014.jpg', root)
-    assert (broken.sha256, broken.phash) == ('', '')
+    assert (broken.sha256, broken.phash, broken.spectrum) == ('', '', '')
     assert broken.fault == 'cannot be decoded'
 
 
@@ -54,6 +58,10 @@ def test_bad_input(tmp_path):
     root, file = collect(tmp_path / 'cells', 1), tmp_path / 'found.csv'
     file.write_text('a,b\n')
     with pytest.raises(InputError, match='not what this tool writes'):
+        fingerprints(names(root), root, file)
+    # Of an earlier version, which knew no spectra.
+    file.write_text('path,size,modified,sha256,phash,fault\n')
+    with pytest.raises(InputError, match='earlier version.*Remove it'):
         fingerprints(names(root), root, file)
     with pytest.raises(InputError, match='cannot write'):
         fingerprints(names(root), root, tmp_path / 'gone' / 'found.csv')
