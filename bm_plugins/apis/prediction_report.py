@@ -12,6 +12,7 @@ import numpy as np
 
 from ..datasets.image_io import read_image
 from ..datasets.matek_classes import CLASSES
+from ..datasets.scale import WIDE
 from ..errors import UnreadableImage
 from ..report.cell_report import ReportCell, write_cell_report
 from ..report.differential import Differential, differential
@@ -107,6 +108,9 @@ def write_report(
     shown = f'{len(cells):,} of {total:,}'
     if len(cells) < total:
         shown += ', the doubtful first, then as many of each class'
+    facts = {**facts, 'Cells shown': shown}
+    if cropped := sums.fields.get(WIDE):
+        facts['Cropped to the field of training'] = f'{cropped:,} cells'
     write_differential(result, out / 'differential.csv')
     write_cell_report(
         out / 'report.html',
@@ -116,7 +120,7 @@ def write_report(
         bundle.classes,
         bundle.full_names,
         sums.counts,
-        {**facts, 'Cells shown': shown},
+        facts,
         f'Bone-marrow differential: {name}',
         [str(text) for text in bundle.info.get('cautions', ())],
     )

@@ -55,9 +55,7 @@ class Scale:
 
     def __str__(self) -> str:
         """As in ``250 x 250 px, 0.1 µm per pixel``."""
-        some = (
-            '' if self.share == 1 else f' ({100 * self.share:.1f} % of them)'
-        )
+        some = f' ({100 * self.share:.1f} % of them)' * (self.share < 1)
         known = 'µm per pixel not known'
         if self.um_per_px:
             known = f'{self.um_per_px:g} µm per pixel'
@@ -76,7 +74,7 @@ def noted_scale(info: Mapping[str, Any] | None) -> Scale | None:
     noted = (info or {}).get('scale')
     if not noted:
         return None
-    return Scale(**{key: noted.get(key) for key in asdict(Scale(1, 1))})
+    return Scale(**{key: noted[key] for key in asdict(Scale(1, 1))})
 
 
 def parse_um_per_px(
@@ -133,8 +131,11 @@ def measure_scale(
         InputError: As :func:`parse_um_per_px`.
     """
     given = parse_um_per_px(um_per_px, same=False)
-    with ProcessPoolExecutor(workers) as pool:
-        found = [*filter(None, pool.map(_facts, files, chunksize=256))]
+    if workers == 1:
+        found = [*filter(None, map(_facts, files))]
+    else:
+        with ProcessPoolExecutor(workers) as pool:
+            found = [*filter(None, pool.map(_facts, files, chunksize=256))]
     if not found:
         return None
     width, height = (

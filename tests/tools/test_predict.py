@@ -76,7 +76,7 @@ def test_tables_features_and_page(predict, cells, tmp_path):
     found = rows(out / 'predictions.csv')
     assert list(found[0]) == [
         *('path', 'code', 'confidence', *(f'p_{code}' for code in CODES)),
-        *('set', 'distance', 'flag'),
+        *('set', 'distance', 'flag', 'field'),
     ]
     paths = [f'{s}/{i}.jpg' for s in ('s1', 's2') for i in range(6)]
     paths.remove('s1/2.jpg')
