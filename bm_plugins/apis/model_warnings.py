@@ -91,8 +91,8 @@ def field_warnings(
         'classes are often wrong, and no less sure. If they show the same '
         f'field, say so by {say}. {known}',
         SHAPE: f'are of another shape than the training images ({size}) and '
-        'were stretched to it, which gives cells other forms than in training. '
-        'Crop them to that shape'
+        'were stretched to it, which gives cells other forms than in '
+        'training. Crop them to that shape'
         + (
             ', or give their µm per pixel by --um-per-px.'
             if trained.um_per_px

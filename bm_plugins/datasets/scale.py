@@ -253,8 +253,8 @@ def _facts(file: str | Path) -> tuple[tuple[int, int], _Pair | None] | None:
             else:
                 with Image.open(stream) as image:
                     size, tags = image.size, image.getexif()
-                    said = [_of_inches(image.info.get('dpi'))]
-                said.append(_resolution(tags))
+                    # Exif first: of it Pillow's dpi is that across alone.
+                    said = [_resolution(tags), _of_inches(image.info)]
     except Exception:  # a damaged header; who reads the pixels says it
         return None
     scale = next(filter(_is_microscope, said), None)
@@ -309,8 +309,8 @@ def _resolution(tags: _Tags) -> _Pair | None:
     return _per(factor, tags.get(282), tags.get(283))
 
 
-def _of_inches(dpi: _Pair | None) -> _Pair | None:
-    return _per(_UNITS['inch'], *dpi) if dpi else None
+def _of_inches(info: Mapping[str, Any]) -> _Pair | None:
+    return _per(_UNITS['inch'], *info.get('dpi', (None, None)))
 
 
 def _per(factor: float | None, across: Any, down: Any) -> _Pair | None:

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from bm_plugins.datasets.scale import (
@@ -27,7 +27,8 @@ OME = (
 def tiff(file, description='', **tags):
     found = ImageFileDirectory_v2()
     if description:
-        found[270] = description
+        found[270] = description.encode()
+        found.tagtype[270] = TiffTags.ASCII
     for number, value in tags.items():
         found[int(number[1:])] = value
     PIXELS.save(file, tiffinfo=found)
