@@ -50,9 +50,9 @@ def test_what_is_said_goes_before_what_the_file_says(tmp_path):
     assert (by_file(file) == middle).all()
     cell, field = by_file.fit(wide, file, 0.05)  # a list
     assert (cell == whole).all() and field == ''
-    cell, field = CellReader(trained(0.1), 'same').fit(wide, file, 0.1)
+    cell, field = CellReader(trained(0.1), None, 'same').fit(wide, file, 0.1)
     assert (cell == whole).all() and field == ''
-    by_hand = CellReader(trained(0.1), '0,1')
+    by_hand = CellReader(trained(0.1), None, '0,1')
     assert (by_hand.resize(wide, 0.05) == middle).all()
     # Nothing to compare with: the size tells.
     cell, field = CellReader(trained(None)).read(file)
@@ -64,5 +64,5 @@ def test_what_is_said_goes_before_what_the_file_says(tmp_path):
 def test_a_scale_that_cannot_be_compared_is_refused(um_per_px):
     bundle = tiny_bundle() if um_per_px else trained(None)
     with pytest.raises(InputError, match='does not know.*publish.py --um-per'):
-        CellReader(bundle, 0.1)
-    CellReader(bundle, 'same')
+        CellReader(bundle, um_per_px=0.1)
+    CellReader(bundle, um_per_px='same')
