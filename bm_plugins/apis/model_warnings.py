@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..datasets.scale import NARROW, SAME, SHAPE, SIZE, noted_scale
+from ..datasets.scale import NARROW, SAME, SHAPE, SIZE, WIDE, noted_scale
 from ..evaluation.intervals import wilson
 from .bundle import Bundle
 
@@ -102,6 +102,12 @@ def field_warnings(
         f'({trained}). Their edges were repeated outwards; classes are less '
         'reliable the more is missing. Crop the cells wider.',
     }
+    if um_per_px is None:  # nobody has said it here and now
+        texts[WIDE] = (
+            'show more around the cell than the training images '
+            f'({trained}), as the list of cells or the files themselves say, '
+            'and were cropped to that field.'
+        )
     return [
         f'{fields[field]:,} of {total:,} cells '
         f'({100 * fields[field] / total:.1f} %) {text}'

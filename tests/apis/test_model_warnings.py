@@ -57,12 +57,13 @@ TRAINED = dict(width=250, height=250, um_per_px=None, share=1.0)
 def test_images_of_another_field(um_per_px, advice):
     trained = TRAINED | dict(um_per_px=um_per_px)
     found = {'': 30, 'wide': 1, 'narrow': 2, 'size': 23, 'shape': 4}
-    size, shape, narrow = fields(trained, found)
+    size, shape, narrow, wide = fields(trained, found)
     assert '23 of 60 cells (38.3 %)' in size and '--um-per-px same' in size
     assert '(250 x 250 px)' in size and advice in size
     assert shape.startswith('4 of 60 cells (6.7 %) are of another shape')
     assert narrow.startswith('2 of 60 cells (3.3 %) show less around')
-    assert fields(trained, {'': 5, 'wide': 3}) == []
+    assert wide.startswith('1 of 60 cells (1.7 %) show more around the cell')
+    assert fields(trained, {'': 5, 'wide': 3}, 0.1) == []
 
 
 def test_what_is_not_known_of_the_field():
