@@ -183,11 +183,11 @@ def fit_field(
     if trained is None:
         return image, ''
     if um_per_px in (None, SAME) or not trained.um_per_px:
+        if is_close(width, trained.width) and is_close(height, trained.height):
+            return image, ''
         if not is_close(width * trained.height, height * trained.width):
             return image, SHAPE
-        if um_per_px == SAME or is_close(width, trained.width):
-            return image, ''
-        return image, SIZE
+        return image, '' if um_per_px == SAME else SIZE
     across, down = np.broadcast_to(um_per_px, 2)
     field = (
         max(1, round(trained.width * trained.um_per_px / across)),
