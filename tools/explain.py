@@ -54,12 +54,18 @@ def main() -> None:
         default=6,
         help='training cells to show for each (default: %(default)s)',
     )
+    parser.add_argument(
+        '--um-per-px',
+        metavar='X',
+        help='of the images, as for tools/predict.py',
+    )
     args = parser.parse_args()
     need_packages('tools/explain.py', 'captum')
     bundle = load_bundle(args.bundle)
     folder = make_folder(args.out)
     start = time.perf_counter()
-    cells = list(explain(bundle, args.cells, args.code, args.nearest))
+    options = (args.code, args.nearest, args.um_per_px)
+    cells = list(explain(bundle, args.cells, *options))
     seconds = time.perf_counter() - start
     write_nearest(cells, bundle, folder / 'nearest.csv')
     write_page(cells, bundle, folder / 'explain.html')

@@ -5,7 +5,7 @@ CELLS is a folder (searched at any depth), a quoted pattern, or a CSV file
 with a column path. The same command goes on where it was stopped.
 
 Leaves DIR/predictions.csv (path,code,confidence,p_<CODE>...,set,distance,
-flag), skipped.csv (path,reason), differential.csv and report.html, which
+flag,field), skipped.csv (path,reason), differential.csv and report.html, which
 opens in any browser without a network. On several GPUs or processes:
 tools/dist_predict.sh. Research use only, not for diagnosis.
 """
@@ -57,7 +57,11 @@ def main() -> None:
         write_run_manifest(
             args.out,
             inputs=file_facts([file for file in inputs if file]),
-            cells=dict(predicted=outcome.predicted, skipped=outcome.skipped),
+            cells=dict(
+                predicted=outcome.predicted,
+                skipped=outcome.skipped,
+                um_per_px=args.um_per_px,
+            ),
         )
         if outcome.uncorrected:
             print(
@@ -96,6 +100,13 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument(
         '--features', metavar='H5', help='write the features, too'
+    )
+    parser.add_argument(
+        '--um-per-px',
+        metavar='X',
+        help='µm per pixel of the images, which are then cropped or padded '
+        'to the field of the training images; "same": they show that field. '
+        'Default: column um_per_px of a CSV file, else what each file says',
     )
     parser.add_argument(
         '--error-rate',

@@ -54,6 +54,12 @@ def main() -> None:
         default=CLASSES,
         help='your own class folders; the default is the 21 of the release',
     )
+    parser.add_argument(
+        '--um-per-px',
+        metavar='X',
+        help='µm per pixel of the images, for tools/predict.py --um-per-px; '
+        'default: what all files say, if they do',
+    )
     parser.add_argument('--output', help='defaults to DATA_ROOT/split.csv')
     parser.add_argument('--workers', type=int, default=os.cpu_count())
     action = parser.add_mutually_exclusive_group()
@@ -74,6 +80,7 @@ def main() -> None:
             classes,
             args.workers,
             args.ignore_folders,
+            args.um_per_px,
         )
         return
     prepare(
@@ -90,6 +97,7 @@ def main() -> None:
         args.test_list,
         args.groups,
         args.ignore_folders,
+        args.um_per_px,
     )
 
 

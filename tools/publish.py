@@ -54,6 +54,12 @@ def main() -> None:
         help='training cells of each class to carry along (default 50)',
     )
     parser.add_argument(
+        '--um-per-px',
+        metavar='X',
+        help='µm per pixel of the training images; default: as '
+        "tools/prepare_matek.py noted it in the manifest's stamp",
+    )
+    parser.add_argument(
         '--cfg-options', metavar='KEY=VALUE', nargs='+', default=[]
     )
     parser.add_argument(
@@ -70,7 +76,13 @@ def main() -> None:
         )
     check_output(args.out)
     cfg = read_config(args.config, args.cfg_options)
-    bundle = publish(cfg, args.checkpoint, args.calibration, args.per_class)
+    bundle = publish(
+        cfg,
+        args.checkpoint,
+        args.calibration,
+        args.per_class,
+        um_per_px=args.um_per_px,
+    )
     digest = save_bundle(bundle, args.out)
     for figure in bundle.info['figures']:
         if figure['of'] == 'all':

@@ -25,24 +25,40 @@ class CellImages(Dataset):
     Args:
         cells (CellList): The images.
         bundle (Bundle): How they are resized.
+        um_per_px (float or str, optional): As for :class:`CellReader`.
+
+    Raises:
+        InputError: The bundle does not know its own scale, and one is given
+            or listed.
     """
 
-    def __init__(self, cells: CellList, bundle: Bundle) -> None:
+    def __init__(
+        self,
+        cells: CellList,
+        bundle: Bundle,
+        um_per_px: float | str | None = None,
+    ) -> None:
         self.cells = cells
-        self.reader = CellReader(bundle)
+        self.reader = CellReader(bundle, cells.bits, um_per_px)
+        for value in cells.said_um_per_px():
+            self.reader.check_known(value, 'the list of cells, um_per_px')
 
     def __len__(self) -> int:
         return len(self.cells)
 
-    def __getitem__(self, index: int) -> np.ndarray | str:
-        """The image (3, H, W) uint8 in RGB, or the reason."""
+    def __getitem__(self, index: int) -> tuple[np.ndarray, str] | str:
+        """The image (3, H, W) uint8 in RGB and how its field differs from
+        that of training, or the reason."""
         try:
             image = read_image(
                 self.cells[index], self.cells.folder, self.cells.bits
             )
         except UnreadableImage as fault:
             return str(fault)
-        return self.reader.resize(image)
+        cells = self.cells
+        return self.reader.fit(
+            image, cells.file(index), cells.um_per_px(index)
+        )
 
 
 class ChunkBatches:
@@ -64,15 +80,17 @@ class ChunkBatches:
 
 
 def collate(
-    items: Sequence[np.ndarray | str],
-) -> tuple[np.ndarray, list[str | None]]:
-    """The images (B, 3, H, W) that could be read, and a reason or None of
-    each item."""
-    images = [item for item in items if not isinstance(item, str)]
+    items: Sequence[tuple[np.ndarray, str] | str],
+) -> tuple[np.ndarray, list[str | None], list[str]]:
+    """The images (B, 3, H, W) that could be read, a reason or None of each
+    item, and of each image how its field differs."""
+    read = [item for item in items if not isinstance(item, str)]
+    images, fields = [item[0] for item in read], [item[1] for item in read]
     faults = [item if isinstance(item, str) else None for item in items]
     # An array goes through a pipe; a tensor's way, by shared memory, is short
     # of room in containers, and loud where it is cut off.
-    return np.stack(images) if images else np.empty(0, np.uint8), faults
+    stack = np.stack(images) if images else np.empty(0, np.uint8)
+    return stack, faults, fields
 
 
 def read_chunks(
@@ -80,7 +98,7 @@ def read_chunks(
     chunks: Sequence[range],
     batch_size: int,
     workers: int,
-) -> Iterator[tuple[Tensor, list[str | None]]]:
+) -> Iterator[tuple[Tensor, list[str | None], list[str]]]:
     """Batches of all chunks, in order.
 
     Args:
@@ -90,8 +108,9 @@ def read_chunks(
         workers (int): Processes that read; 0 for this one.
 
     Yields:
-        tuple[Tensor, list[str | None]]: The images (B, 3, H, W) that could
-        be read, and a reason or None of each index.
+        tuple: The images (B, 3, H, W) that could be read, a reason or None
+        of each index, and of each image how its field differs from that of
+        training.
 
     Raises:
         InputError: A process that reads was ended from outside.
@@ -108,8 +127,8 @@ def read_chunks(
     cv2.setNumThreads(0)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        for batch, faults in loader:
-            yield torch.from_numpy(batch), faults
+        for batch, faults, fields in loader:
+            yield torch.from_numpy(batch), faults, fields
     except RuntimeError as error:
         if 'DataLoader worker' not in str(error):
             raise

@@ -1,7 +1,7 @@
 """The images to predict: a folder, a pattern, or a list."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..datasets.layout import (
     list_images,
 )
 from ..datasets.listed_paths import on_disk, unmatched
+from ..datasets.scale import parse_um_per_px
 from ..datasets.value_range import value_bits
 from ..errors import InputError
 
@@ -34,6 +35,9 @@ class CellList:
         folder (str or Path): What the names are relative to.
         names (Iterable[str]): With ``/``; other bytes than UTF-8 as
             ``surrogateescape`` has them.
+        um_per_px (Sequence[float, str or None], optional): Of each, as
+            :func:`parse_um_per_px` gives it. Defaults to None: nothing is
+            said of any.
 
     Attributes:
         bits (int or None): Range of 16-bit values, by :func:`value_bits`.
@@ -42,13 +46,21 @@ class CellList:
         InputError: The images mix such ranges.
     """
 
-    def __init__(self, folder: str | Path, names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        names: Iterable[str],
+        um_per_px: Sequence[float | str | None] | None = None,
+    ) -> None:
         self.folder = Path(folder)
         names = list(names)
         self.bits = value_bits(names, folder)
         encoded = [os.fsencode(name) for name in names]
         self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
         self._text = b''.join(encoded)
+        self._scales = None
+        if any(um_per_px or ()):
+            self._scales = np.array([str(s or '') for s in um_per_px])
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -62,8 +74,20 @@ class CellList:
         """Path of a cell's image."""
         return os.path.join(self.folder, self[index])
 
+    def um_per_px(self, index: int) -> float | str | None:
+        """What the list says of a cell's scale."""
+        if self._scales is None:
+            return None
+        return parse_um_per_px(self._scales[index])
+
+    def said_um_per_px(self) -> set[float | str | None]:
+        """All that the list says of scales."""
+        said = () if self._scales is None else np.unique(self._scales)
+        return {parse_um_per_px(value) for value in said} - {None}
+
     def digest(self) -> str:
-        """SHA-256 of the folder's name and the files' names, sizes and times.
+        """SHA-256 of the folder's name and the files' names, sizes and times,
+        and of the scales in the list.
 
         Cameras number their files anew for each slide, and pictures that are
         not compressed are of one size; so the times count. A missing file has
@@ -77,6 +101,8 @@ class CellList:
             except (OSError, ValueError):  # a NUL in the name
                 known = (-1, -1)
             total.update(os.fsencode(self[index]) + b'\0%d %d\n' % known)
+        if self._scales is not None:
+            total.update('\n'.join(self._scales).encode())
         return total.hexdigest()
 
 
@@ -88,7 +114,7 @@ def list_cells(source: str | Path) -> CellList:
             the release's image folder, that one); an image; a pattern as of
             a shell, ``**`` for any folders; or a CSV file with a column
             ``path``, relative to the file's folder (:mod:`.listed_paths`
-            tells which spellings are taken).
+            tells which spellings are taken), and perhaps ``um_per_px``.
 
     Returns:
         CellList: In the CSV's order; else sorted, a folder reached by several
@@ -107,7 +133,7 @@ def list_cells(source: str | Path) -> CellList:
         folder, name = os.path.split(text)
         cells = CellList(folder, [name])
     elif text.lower().endswith('.csv'):
-        cells = CellList(Path(text).parent, _read_paths(text))
+        cells = CellList(Path(text).parent, *_read_paths(text))
         what = 'names'
     else:
         cells = CellList(*_match(text))
@@ -162,9 +188,15 @@ def _fits(parts: list[str], wanted: list[str]) -> bool:
     return fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
 
 
-def _read_paths(file: str) -> list[str]:
-    """Paths of a CSV file, as the folder spells them."""
-    table = read_csv(file, ['path'])
+def _read_paths(file: str) -> tuple[list[str], list[float | str | None]]:
+    """Paths of a CSV file, as the folder spells them, and their scales."""
+    table = read_csv(file, ['path'], ['um_per_px'])
+    scales = [
+        parse_um_per_px(value, f'{file}, line {line}: um_per_px')
+        for line, value in zip(
+            table.lines, table.columns.get('um_per_px', ()), strict=False
+        )
+    ]
     folder = os.path.dirname(file) or '.'
     listed = table.columns['path']
     paths, missing = on_disk(listed, folder)
@@ -182,7 +214,7 @@ def _read_paths(file: str) -> list[str]:
                 'more than once. Delete one of the rows.'
             )
         seen.add(place)
-    return paths
+    return paths, scales
 
 
 def _is_elsewhere(path: str) -> bool:

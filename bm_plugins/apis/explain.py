@@ -1,6 +1,7 @@
 """What the network makes of single cells."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from .bundle import Bundle
 from .bundle_model import build_model
 from .explain_heat import Heat, heat_map
 from .explain_nearest import nearest_cells
+from .model_warnings import field_warnings
 from .read_cell import CellReader
 
 
@@ -60,34 +62,45 @@ def class_index(bundle: Bundle, code: str | None) -> int | None:
 
 
 def read_cells(
-    bundle: Bundle, files: Sequence[str | Path]
+    bundle: Bundle,
+    files: Sequence[str | Path],
+    um_per_px: float | str | None = None,
+    say: Callable[[str], None] = print,
 ) -> list[np.ndarray]:
     """Read all cells, before any work is done.
 
     Args:
         bundle (Bundle): Says of what size.
         files (Sequence[str or Path]): The images.
+        um_per_px (float or str, optional): As for :class:`CellReader`.
+        say (Callable): Is told of images that show another field than those
+            of training.
 
     Returns:
         list[np.ndarray]: (3, H, W) uint8, RGB, one a file.
 
     Raises:
-        InputError: One is missing or no image.
+        InputError: One is missing or no image, or the scale is wrong.
     """
-    reader = CellReader(bundle, value_bits([str(f) for f in files]))
-    cells = []
+    bits = value_bits([str(f) for f in files])
+    reader = CellReader(bundle, bits, um_per_px)
+    cells, fields = [], Counter()
     for file in files:
         if not Path(file).is_file():
             raise InputError(
                 f'cell {file} is no file. Give image files, one a cell.'
             )
         try:
-            cells.append(reader(file))
+            cell, field = reader.read(file)
         except UnreadableImage as error:
             raise InputError(
                 f'cell {file} cannot be read as an image. Leave it out, or '
                 'restore the file.'
             ) from error
+        cells.append(cell)
+        fields[field] += 1
+    for text in field_warnings(bundle, fields, um_per_px):
+        say(f'warning: {text}')
     return cells
 
 
@@ -96,6 +109,7 @@ def explain(
     files: Sequence[str | Path],
     code: str | None = None,
     nearest: int = 6,
+    um_per_px: float | str | None = None,
 ) -> Iterator[Explanation]:
     """Explain cells, one after the other.
 
@@ -105,6 +119,7 @@ def explain(
         code (str, optional): Class of the heat maps. Defaults to None: each
             cell's most probable one.
         nearest (int): Reference cells to find for each. Defaults to 6.
+        um_per_px (float or str, optional): As for :class:`CellReader`.
 
     Yields:
         Explanation: One a file.
@@ -115,7 +130,7 @@ def explain(
             :func:`~bm_plugins.apis.explain_nearest.nearest_cells`.
     """
     chosen = class_index(bundle, code)
-    cells = read_cells(bundle, files)
+    cells = read_cells(bundle, files, um_per_px)
     model = build_model(bundle).requires_grad_(False)
     for file, cell in zip(files, cells, strict=True):
         image = torch.from_numpy(cell)

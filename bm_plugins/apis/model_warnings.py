@@ -1,5 +1,8 @@
-"""What a report must say of its model, beside the figures."""
+"""What a report must say of its model and images, beside the figures."""
 
+from collections.abc import Mapping
+
+from ..datasets.scale import NARROW, SAME, SHAPE, SIZE, WIDE, noted_scale
 from ..evaluation.intervals import wilson
 from .bundle import Bundle
 
@@ -7,6 +10,14 @@ from .bundle import Bundle
 FEW = 10
 # Below this share of right classes the figures need a warning.
 _GOOD = 0.75
+_UNKNOWN = (
+    'The bundle does not say the scale of its training images, so whether '
+    'these cells show the same field is not known. Publish it anew.'
+)
+_NOT_COMPARED = (
+    'An earlier version made these predictions and did not compare the '
+    'images with those of training. --overwrite predicts anew.'
+)
 
 
 def model_warnings(bundle: Bundle) -> list[str]:
@@ -41,3 +52,65 @@ def model_warnings(bundle: Bundle) -> list[str]:
             'little.'
         )
     return found
+
+
+def field_warnings(
+    bundle: Bundle,
+    fields: Mapping[str | None, int],
+    um_per_px: float | str | None = None,
+) -> list[str]:
+    """Warnings of images that show another field than those of training.
+
+    Args:
+        bundle (Bundle): The model.
+        fields (Mapping[str | None, int]): Cells of each difference, as
+            :func:`bm_plugins.datasets.scale.fit_field` names it; None: of a
+            prediction that did not tell.
+        um_per_px (float or str, optional): What was said of all images.
+
+    Returns:
+        list[str]: Sentences.
+    """
+    trained = noted_scale(bundle.info)
+    total = sum(fields.values())
+    if trained is None:
+        return [_UNKNOWN] * (um_per_px != SAME)
+    if None in fields:
+        return [_NOT_COMPARED]
+    size = f'{trained.width} x {trained.height} px'
+    say = '--um-per-px same (or same in a list, column um_per_px)'
+    known = (
+        'Otherwise give their µm per pixel by --um-per-px.'
+        if trained.um_per_px
+        else 'Otherwise crop them to it: the bundle does not know the µm per '
+        'pixel of training (tools/publish.py --um-per-px).'
+    )
+    texts = {
+        SIZE: f'are of another size than the training images ({size}) and '
+        'of unknown scale. Where they show more or less around the cell, '
+        'classes are often wrong, and no less sure. If they show the same '
+        f'field, say so by {say}. {known}',
+        SHAPE: f'are of another shape than the training images ({size}) and '
+        'were stretched to it, which gives cells other forms than in '
+        'training. Crop them to that shape'
+        + (
+            ', or give their µm per pixel by --um-per-px.'
+            if trained.um_per_px
+            else '.'
+        ),
+        NARROW: 'show less around the cell than the training images '
+        f'({trained}). Their edges were repeated outwards; classes are less '
+        'reliable the more is missing. Crop the cells wider.',
+    }
+    if um_per_px is None:  # nobody has said it here and now
+        texts[WIDE] = (
+            'show more around the cell than the training images '
+            f'({trained}), as the list of cells or the files themselves say, '
+            'and were cropped to that field.'
+        )
+    return [
+        f'{fields[field]:,} of {total:,} cells '
+        f'({100 * fields[field] / total:.1f} %) {text}'
+        for field, text in texts.items()
+        if fields.get(field)
+    ]

@@ -6,12 +6,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from .. import __version__
+from ..datasets.scale import parse_um_per_px
 from ..errors import InputError
 from ..report.differential import Differential
 from ..report.differential_scheme import read_scheme
 from .bundle import Bundle
 from .bundle_file import load_bundle
 from .cell_features import CellFeatures
+from .cell_images import CellImages
 from .cell_list import CellList, list_cells
 from .cell_predictor import CellPredictor
 from .corrections import match_corrections, read_corrections
@@ -58,6 +60,7 @@ def predict(
     device: str | None = None,
     chunk: int = 1024,
     overwrite: bool = False,
+    um_per_px: float | str | None = None,
 ) -> Outcome | None:
     """Predict cells and write tables, differential and report.
 
@@ -82,6 +85,9 @@ def predict(
         chunk (int): Cells that are kept at once. Defaults to 1024.
         overwrite (bool): Delete another prediction in ``out``, or predict a
             finished one anew.
+        um_per_px (float or str, optional): Of all images, as for
+            :class:`CellReader`. Defaults to None: what ``cells`` lists, else
+            what each file says.
 
     Returns:
         Outcome or None: In rank 0; None in the others.
@@ -100,6 +106,8 @@ def predict(
         read_corrections(corrections, model.classes) if corrections else {}
     )
     found = list_cells(cells)
+    um_per_px = parse_um_per_px(um_per_px)
+    CellImages(found, model, um_per_px)  # refuses an unknown scale in time
     identity = dict(
         cells=found.digest(),
         bundle=model.digest,
@@ -107,6 +115,7 @@ def predict(
         chunk=chunk,
         features=str(Path(features).resolve()) if features else None,
         bits=found.bits,
+        um_per_px=um_per_px,
     )
     record = None
 
@@ -127,7 +136,7 @@ def predict(
             parts = PredictionParts(Path(out, 'parts'), key)
             sizes = (chunk, batch_size, workers)
             found_parts = predict_share(
-                predictor, found, parts, *sizes, bool(features)
+                predictor, found, parts, *sizes, bool(features), um_per_px
             )
             wait_for_all()
         if record is None:
@@ -169,6 +178,7 @@ def predict(
                 report_cells,
                 prediction_facts(bundle, model, cells, record, corrections),
                 name_of(cells),
+                um_per_px,
             )
             record.note_report(made_of)
         return Outcome(done, skipped, found_parts, result, uncorrected)

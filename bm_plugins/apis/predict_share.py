@@ -22,6 +22,7 @@ def predict_share(
     batch_size: int,
     workers: int,
     with_features: bool = False,
+    um_per_px: float | str | None = None,
 ) -> int:
     """Write the parts that this process is to make and that are not there.
 
@@ -36,6 +37,7 @@ def predict_share(
         batch_size (int): Images at once.
         workers (int): Processes that read images.
         with_features (bool): Keep the features, too. Defaults to False.
+        um_per_px (float or str, optional): As for :class:`CellReader`.
 
     Returns:
         int: How many parts were there.
@@ -50,7 +52,7 @@ def predict_share(
         range(n * chunk, min((n + 1) * chunk, len(cells))) for n in missing
     ]
     batches = read_chunks(
-        CellImages(cells, predictor.bundle),
+        CellImages(cells, predictor.bundle, um_per_px),
         ranges,
         batch_size,
         workers if missing else 0,
@@ -58,15 +60,17 @@ def predict_share(
     total = sum(map(len, ranges))
     with CellProgress(total, shown=rank == 0 and total > 0) as progress:
         for number, indices in zip(missing, ranges, strict=True):
-            features, faults = [], []
+            features, faults, fields = [], [], []
             while len(faults) < len(indices):
-                batch, reasons = next(batches)
+                batch, reasons, differ = next(batches)
                 if len(batch):
                     features.append(predictor.features(batch))
                 faults += reasons
+                fields += differ
                 progress.add(len(reasons))
             names = [cells[index] for index in indices]
-            part = _part(predictor, names, faults, features, with_features)
+            known = (names, faults, fields, features)
+            part = _part(predictor, *known, with_features)
             parts.write(number, part)
     return len(mine) - len(missing)
 
@@ -80,6 +84,7 @@ def _part(
     predictor: CellPredictor,
     names: Sequence[str],
     faults: Sequence[str | None],
+    fields: Sequence[str],
     features: Sequence[torch.Tensor],
     with_features: bool,
 ) -> Part:
@@ -92,6 +97,7 @@ def _part(
         read = [name for name, fault in pairs if not fault]
         values = torch.cat(list(features))
         judgement = predictor.judge(values)
-        rows = table_rows(read, judgement, predictor.bundle.classes)
+        classes = predictor.bundle.classes
+        rows = table_rows(read, judgement, classes, fields)
         kept = values.cpu().numpy()
     return Part(rows, skipped, kept if with_features else None)

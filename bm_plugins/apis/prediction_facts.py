@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..datasets.scale import SAME, noted_scale
 from ..evaluation.intervals import wilson
 from .bundle import Bundle
 from .cell_list import printable
@@ -34,6 +35,11 @@ def prediction_facts(
     held = len(predicted)
     low, high = 100 * wilson(right, held)
     rate = record.identity['error_rate']
+    given = record.identity.get('um_per_px')
+    scale = 'as listed (column um_per_px), or as each file says, if it does'
+    if given:
+        scale = f'--um-per-px {given}'
+        scale += ': the field of training' if given == SAME else ''
     facts = {
         'Model': printable(Path(bundle_file).name),
         'Method': str(bundle.info.get('method', 'not said')),
@@ -42,6 +48,8 @@ def prediction_facts(
         f'[{low:.1f}, {high:.1f}] of {held:,}',
         'Images': f'{printable(str(cells))}: {known["predicted"]:,} predicted'
         f', {known["skipped"]:,} skipped (listed in skipped.csv)',
+        'Training images': str(noted_scale(bundle.info) or 'scale not said'),
+        'Scale of the images': scale,
         'Predicted': f'{known["time"]}, bm_plugins {known["version"]}',
         'Flag "unsure"': 'not exactly one class is left where the set of '
         f'classes may miss the true one in {100 * rate:g} % of cells like '

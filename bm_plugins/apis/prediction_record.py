@@ -23,6 +23,7 @@ _NAMES = dict(
     chunk='--chunk',
     features='--features',
     bits='range of 16-bit values',
+    um_per_px='--um-per-px',
 )
 
 
@@ -32,7 +33,7 @@ class PredictionRecord:
     Args:
         folder (str or Path): The output folder.
         identity (dict): ``cells``, ``bundle``, ``error_rate``, ``chunk``,
-            ``features`` and ``bits`` of the prediction.
+            ``features``, ``bits`` and ``um_per_px`` of the prediction.
         overwrite (bool): Delete another or a finished prediction that is
             there; this one goes on where it was stopped.
 

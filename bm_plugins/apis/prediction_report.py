@@ -12,6 +12,7 @@ import numpy as np
 
 from ..datasets.image_io import read_image
 from ..datasets.matek_classes import CLASSES
+from ..datasets.scale import WIDE
 from ..errors import UnreadableImage
 from ..report.cell_report import ReportCell, write_cell_report
 from ..report.differential import Differential, differential
@@ -19,7 +20,7 @@ from ..report.differential_scheme import Scheme
 from ..report.differential_table import write_differential
 from .bundle import Bundle
 from .cell_list import CellList
-from .model_warnings import model_warnings
+from .model_warnings import field_warnings, model_warnings
 from .prediction_table import CellRow, read_table
 
 THUMBNAIL = 96  # pixels of the longer side
@@ -36,11 +37,13 @@ class Tally:
         doubtful (np.ndarray): Flagged ones of them that no person has
             corrected or confirmed (C,).
         smears (dict[str, int], optional): Counted cells of each smear.
+        fields (dict[str | None, int]): Cells of each ``field``.
     """
 
     counts: np.ndarray
     doubtful: np.ndarray
     smears: dict[str, int] | None
+    fields: dict[str | None, int]
 
 
 def write_report(
@@ -52,6 +55,7 @@ def write_report(
     limit: int,
     facts: Mapping[str, str],
     name: str,
+    um_per_px: float | str | None = None,
 ) -> Differential:
     """Write ``differential.csv`` and ``report.html`` of a prediction.
 
@@ -65,6 +69,7 @@ def write_report(
             doubtful ones first.
         facts (Mapping[str, str]): More to say on the page.
         name (str): Of what was predicted, for the page's title.
+        um_per_px (float or str, optional): What was said of all images.
 
     Returns:
         Differential: What was written.
@@ -83,9 +88,9 @@ def write_report(
         None if corrections else validation_confusion(bundle),
         sums.smears,
     )
-    result = replace(
-        result, warnings=(*result.warnings, *model_warnings(bundle))
-    )
+    more = field_warnings(bundle, sums.fields, um_per_px)
+    more += model_warnings(bundle)
+    result = replace(result, warnings=(*result.warnings, *more))
     chosen = choose(table, bundle.classes, sums, corrections, limit)
     cells = [
         ReportCell(
@@ -103,6 +108,9 @@ def write_report(
     shown = f'{len(cells):,} of {total:,}'
     if len(cells) < total:
         shown += ', the doubtful first, then as many of each class'
+    facts = {**facts, 'Cells shown': shown}
+    if cropped := sums.fields.get(WIDE):
+        facts['Cropped to the field of training'] = f'{cropped:,} cells'
     write_differential(result, out / 'differential.csv')
     write_cell_report(
         out / 'report.html',
@@ -112,7 +120,7 @@ def write_report(
         bundle.classes,
         bundle.full_names,
         sums.counts,
-        {**facts, 'Cells shown': shown},
+        facts,
         f'Bone-marrow differential: {name}',
         [str(text) for text in bundle.info.get('cautions', ())],
     )
@@ -136,15 +144,17 @@ def tally(
     index = {code: i for i, code in enumerate(classes)}
     counts, doubtful = np.zeros((2, len(classes)), np.int64)
     smears: Counter[str] = Counter()
+    fields: Counter[str | None] = Counter()
     for row in read_table(table, classes):
         corrected = corrections.get(row.path)
         code = corrected or row.code
         counts[index[code]] += 1
+        fields[row.field] += 1
         doubtful[index[code]] += bool(row.flag) and corrected is None
         smear = row.path.partition('/')[0] if '/' in row.path else ''
         if smear in smears or len(smears) <= _MAX_SMEARS:
             smears[smear] += scheme.counted[code]
-    return Tally(counts, doubtful, _smears(smears, classes))
+    return Tally(counts, doubtful, _smears(smears, classes), dict(fields))
 
 
 def _smears(

@@ -12,7 +12,8 @@ from .cell_predictor import Judgement
 def header(classes: Sequence[str]) -> list[str]:
     """Columns: path, code, confidence, a probability a class, and so on."""
     chances = [f'p_{code}' for code in classes]
-    return ['path', 'code', 'confidence', *chances, 'set', 'distance', 'flag']
+    last = ['set', 'distance', 'flag', 'field']
+    return ['path', 'code', 'confidence', *chances, *last]
 
 
 def _between(classes: Sequence[str]) -> str:
@@ -21,7 +22,10 @@ def _between(classes: Sequence[str]) -> str:
 
 
 def table_rows(
-    paths: Sequence[str], judgement: Judgement, classes: Sequence[str]
+    paths: Sequence[str],
+    judgement: Judgement,
+    classes: Sequence[str],
+    fields: Sequence[str],
 ) -> list[list[str]]:
     """Rows of cells.
 
@@ -29,9 +33,11 @@ def table_rows(
         paths (Sequence[str]): Of N cells.
         judgement (Judgement): Of the same cells.
         classes (Sequence[str]): Codes (C,).
+        fields (Sequence[str]): How the cells' images differ from those of
+            training, as :func:`bm_plugins.datasets.scale.fit_field` says.
 
     Returns:
-        list[list[str]]: Texts (N, C + 6); probabilities of 6 decimals, sets
+        list[list[str]]: Texts (N, C + 7); probabilities of 6 decimals, sets
         with the likeliest first.
     """
     labels, between = judgement.labels, _between(classes)
@@ -44,6 +50,7 @@ def table_rows(
             between.join(judgement.codes(i, classes)),
             f'{judgement.distances[i]:.5f}',
             judgement.flags[i],
+            fields[i],
         ]
         for i, path in enumerate(paths)
     ]
@@ -60,6 +67,8 @@ class CellRow:
         set (tuple[str, ...]): Classes that the error rate leaves, the
             likeliest first.
         flag (str): ``unsure``, ``unlike`` or empty.
+        field (str or None): ``narrow``, ``wide``, ``size``, ``shape`` or
+            empty; None in a table of a version that did not tell.
     """
 
     path: str
@@ -67,6 +76,7 @@ class CellRow:
     confidence: float
     set: tuple[str, ...]
     flag: str
+    field: str | None = None
 
 
 def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:
@@ -87,13 +97,16 @@ def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:
     try:
         with open(file, newline='', encoding='utf-8') as stream:
             reader = csv.reader(stream)
-            if next(reader, None) != wanted:
+            columns = next(reader, None)
+            if columns not in (wanted, wanted[:-1]):
                 raise ValueError('other columns')
             for row in reader:
-                if len(row) != len(wanted) or row[1] not in known:
+                if len(row) != len(columns) or row[1] not in known:
                     raise ValueError(f'line {reader.line_num}')
-                codes = tuple(filter(None, row[-3].split(between)))
-                yield CellRow(row[0], row[1], float(row[2]), codes, row[-1])
+                said = dict(zip(columns[-4:], row[-4:], strict=True))
+                codes = tuple(filter(None, said['set'].split(between)))
+                more = codes, said['flag'], said.get('field')
+                yield CellRow(row[0], row[1], float(row[2]), *more)
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(
             f'{file} is not as it was written ({error}). Predict anew by '

@@ -17,7 +17,7 @@ from .bundle import Bundle, Validation
 from .config_text import parse_config
 from .publish_card import write_card
 from .publish_figures import bundle_figures, temperature_of
-from .publish_info import origin
+from .publish_info import origin, training_scale
 from .publish_network import fit_classifier, make_network
 from .publish_outputs import network_outputs
 from .publish_parts import Parts, make_parts
@@ -33,6 +33,7 @@ def publish(
     calibration: str = 'val',
     per_class: int = 50,
     say: Callable[[str], None] = print,
+    um_per_px: float | str | None = None,
 ) -> Bundle:
     """Make a bundle of a config and a checkpoint.
 
@@ -50,6 +51,8 @@ def publish(
         per_class (int): Training cells of a class that the bundle carries.
             Defaults to 50.
         say (Callable): Is told what goes on.
+        um_per_px (float or str, optional): Of the training images. Defaults
+            to None: as the manifest's stamp says.
 
     Returns:
         Bundle: Its ``digest`` is empty until it is written.
@@ -65,6 +68,7 @@ def publish(
     settings = read_settings(cfg)
     state = load(str(checkpoint), 'cpu')
     parts = make_parts(settings, calibration)
+    scale = training_scale(parts.train, um_per_px)
     classes = tuple(parts.test.metainfo['classes'])
     model = make_network(settings, state, classes, str(checkpoint))
     training = _training(cfg, settings, state, config_text(str(checkpoint)))
@@ -108,6 +112,7 @@ def publish(
     figures = bundle_figures(validation, temperature, test, classes)
     info = dict(
         origin(cfg, checkpoint, settings, training, parts, seen, l2),
+        scale=scale and asdict(scale),
         reference=len(rows),
         per_class=per_class,
         figures=[asdict(figure) for figure in figures.values()],

@@ -4,6 +4,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..datasets.scale import noted_scale
 from .cell_predictor import LIKE
 from .publish_figures import ERROR_RATE, MIN_SUPPORT
 
@@ -60,6 +61,7 @@ def write_card(
     environment.filters.update(cell=_cell, figure=_figure)
     return environment.get_template('card.md.j2').render(
         info=info,
+        scale=noted_scale(info) or 'size and scale not known',
         over_test=over_test,
         by_class=by_class,
         temperature=temperature,

@@ -1,5 +1,6 @@
 """Where a bundle comes from, for its record and its card."""
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,13 @@ import numpy as np
 from mmengine.config import Config
 
 from ..datasets import Matek
+from ..datasets.manifest import read_stamp
+from ..datasets.scale import (
+    Scale,
+    measure_scale,
+    noted_scale,
+    parse_um_per_px,
+)
 from ..datasets.synthetic.collection import MARKER
 from ..machine import machine
 from ..run_manifest import code_version, file_facts
@@ -86,6 +94,32 @@ def origin(
         unmeasured=[c for c, n in zip(codes, sizes[2], strict=True) if not n],
         cautions=_cautions(training, parts, seen),
     )
+
+
+def training_scale(
+    part: Matek, um_per_px: float | str | None = None
+) -> Scale | None:
+    """Size and µm per pixel of a collection's images.
+
+    Args:
+        part (Matek): Some of its images.
+        um_per_px (float or str, optional): What a person says. Defaults to
+            None: what the manifest's stamp says; of an earlier version's,
+            which says nothing, some 2,000 of the images themselves.
+
+    Returns:
+        Scale or None: None where no image can be read.
+
+    Raises:
+        InputError: It is no scale of a microscope.
+    """
+    given = parse_um_per_px(um_per_px, same=False)
+    scale = noted_scale(read_stamp(part.ann_file))
+    if scale is None:
+        rows = range(0, len(part), -(-len(part) // 2000))
+        files = [part.get_data_info(row)['img_path'] for row in rows]
+        return measure_scale(files, given)
+    return replace(scale, um_per_px=given or scale.um_per_px)
 
 
 def _synthetic(parts: Parts) -> str:

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ..csv_file import write_csv
@@ -21,6 +22,7 @@ from .manifest import (
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
 from .parts import against_folders
+from .scale import Scale, measure_scale, noted_scale, parse_um_per_px
 from .splits import split_around, stratified_split
 from .synthetic.collection import MARKER
 from .value_range import value_bits
@@ -48,6 +50,7 @@ def prepare(
     test_list: str | Path | None = None,
     groups: str | Path | None = None,
     ignore_folders: bool = False,
+    um_per_px: float | str | None = None,
 ) -> None:
     """Write the manifest of a collection and stamp it.
 
@@ -72,6 +75,8 @@ def prepare(
         ignore_folders (bool): Draw parts even where folders name them, as
             ``train/BLA`` and ``test/BLA``. Defaults to False: those are the
             parts, and there are no folds.
+        um_per_px (float or str, optional): Scale of the images. Defaults to
+            None: what all files say, if they do.
 
     Raises:
         InputError: No images, an unknown class folder, a class without an
@@ -88,6 +93,7 @@ def prepare(
         )
     # Before the long part: what would fail after it.
     stratified_split([], [], seed, test_fraction, val_fraction, folds)
+    parse_um_per_px(um_per_px, same=False)
     if test_list and (contiguous or groups):
         raise InputError(
             '--test-list says which images test; leave out --contiguous and '
@@ -156,10 +162,13 @@ def prepare(
         print('Nothing was left out.')
     counts = Counter(kept_labels)
     _report_counts(counts, classes, data_root)
+    files = [folder / path for path in kept]
+    scale = _report_scale(measure_scale(files, um_per_px, workers))
     write_stamp(
         manifest,
         dict(
             images=len(kept),
+            scale=scale,
             left_out=len(left_out),
             bits=bits,
             seed=seed,
@@ -184,6 +193,7 @@ def check(
     classes: Sequence[str] = CLASSES,
     workers: int = 1,
     ignore_folders: bool = False,
+    um_per_px: float | str | None = None,
 ) -> None:
     """Verify the images of a manifest that stays as it is, and stamp it.
 
@@ -193,6 +203,8 @@ def check(
         classes (Sequence[str]): Class codes.
         workers (int): Processes that decode.
         ignore_folders (bool): As for :func:`prepare`.
+        um_per_px (float or str, optional): Scale of the images. Defaults to
+            None: what was noted, else as for :func:`prepare`.
 
     Raises:
         InputError: An image cannot be used, a label or part is against its
@@ -206,6 +218,7 @@ def check(
     _check_present(dict(zip(paths, labels, strict=True)), classes, folder)
     _check_target(manifest)
     noted = read_stamp(manifest) or {}  # how the parts were chosen
+    parse_um_per_px(um_per_px, same=False)
     if not ignore_folders and (
         wrong := against_folders(manifest, paths, splits, classes)
     ):
@@ -226,11 +239,12 @@ def check(
         )
     counts = Counter(labels)
     _report_counts(counts, classes, data_root)
-    write_stamp(
-        manifest,
-        noted
-        | dict(images=len(paths), counts=counts, unreadable=0, bits=bits),
-    )
+    before = noted_scale(noted)
+    said = um_per_px or (before and before.um_per_px)
+    files = [folder / path for path in paths]
+    scale = _report_scale(measure_scale(files, said, workers))
+    facts = dict(images=len(paths), scale=scale, counts=counts, bits=bits)
+    write_stamp(manifest, noted | facts | dict(unreadable=0))
     print(f'All {len(paths)} images are whole; stamp {stamp_file(manifest)}')
 
 
@@ -253,6 +267,21 @@ def _check_present(
 def _is_listable(path: str) -> bool:
     """Whether a table gives the name back as it was."""
     return '\\' not in path and path == path.strip()
+
+
+def _report_scale(scale: Scale | None) -> dict | None:
+    """Print what is usual, and how many images are not."""
+    if scale is None:
+        return None
+    print(f'Images: {scale}.')
+    if not scale.um_per_px:
+        print('Say it by --um-per-px, for cells of another magnification.')
+    if scale.share < 1:
+        print(
+            f'{100 * (1 - scale.share):.1f} % are of another size; training '
+            'resizes them all to one, whatever field they show.'
+        )
+    return asdict(scale)
 
 
 def _check_target(manifest: Path) -> None:

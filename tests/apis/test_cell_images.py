@@ -21,8 +21,8 @@ def test_no_batch_spans_two_chunks_and_faults_keep_their_place(
     images = CellImages(list_cells(tmp_path), tiny_bundle())
     chunks = [range(0, 5), range(7, 10)]
     batches = list(read_chunks(images, chunks, 2, workers))
-    levels = [[int(x[0, 0, 0]) for x in batch] for batch, _ in batches]
+    levels = [[int(x[0, 0, 0]) for x in batch] for batch, *_ in batches]
     assert levels == [[0, 20], [40, 60], [], [140, 160], [180]]
-    assert [len(faults) for _, faults in batches] == [2, 2, 1, 2, 1]
+    assert [len(faults) for _, faults, _ in batches] == [2, 2, 1, 2, 1]
     assert batches[2][1] == ['empty file']
-    assert all(batch.dtype == torch.uint8 for batch, _ in batches)
+    assert all(batch.dtype == torch.uint8 for batch, *_ in batches)

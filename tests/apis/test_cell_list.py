@@ -215,3 +215,25 @@ def test_a_million_names_take_their_letters_and_8_bytes_each():
     tracemalloc.stop()
     assert cells[99_999] == f'{99_999:020}' and cells[0] == '0' * 20
     assert held < 1.1 * 100_000 * (20 + 8)
+
+
+def test_a_list_may_say_the_scale_of_each_cell(folder):
+    file = folder / 'list.csv'
+    plain = list_cells(folder).digest()
+    digests = set()
+    for text in ('', ',0.1', ',0.2', ',same'):
+        file.write_text(f'path,um_per_px\na.png{text or ","}\nb/2.JPG,\n')
+        digests.add(list_cells(file).digest())
+    assert len(digests) == 4 and plain not in digests
+    file.write_text('path;um_per_px\na.png; 0,1\nb/2.JPG;\nb/10.jpg;Same\n')
+    cells = list_cells(file)
+    assert [cells.um_per_px(i) for i in range(3)] == [0.1, None, 'same']
+    assert cells.said_um_per_px() == {0.1, 'same'}
+    file.write_text('path,um_per_px\na.png,\n')
+    said = list_cells(file)
+    file.write_text('path\na.png\n')
+    assert list_cells(file).digest() == said.digest()
+    assert said.um_per_px(0) is None and said.said_um_per_px() == set()
+    file.write_text('path,um_per_px\na.png,0.1\nb/2.JPG,100\n')
+    with pytest.raises(InputError, match='line 3: um_per_px 100: expected µm'):
+        list_cells(file)

@@ -57,7 +57,7 @@ def test_of_another_patient_with_files_of_the_same_names(tmp_path):
         table,
         header(CODES),
         [
-            [path, code, '0.9', '0.9', '0.1', '0.0', code, '0.1', '']
+            [path, code, '0.9', '0.9', '0.1', '0.0', code, '0.1', '', '']
             for path, code in (('a', 'BLA'), ('b', 'LYT'), ('c', 'NGS'))
         ],
     )
@@ -78,7 +78,7 @@ def test_as_a_spreadsheet_saves_them(tmp_path):
     table, file = tmp_path / 'predictions.csv', tmp_path / 'c.csv'
     row = ['BLA', '0.9', '0.9', '0.1', '0.0', 'BLA', '0.1', '']
     paths = ['s1/a.jpg', 's2/a.jpg', 's1/b.jpg']
-    write_csv(table, header(CODES), [[path, *row] for path in paths])
+    write_csv(table, header(CODES), [[path, *row, ''] for path in paths])
 
     def matched(*lines):
         text = '\r\n'.join(['sep=;', 'Path;Label;split;Predicted', *lines, ''])

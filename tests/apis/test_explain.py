@@ -50,3 +50,21 @@ def test_wrong_inputs(files, tmp_path):
     (tmp_path / 'a.jpg').write_text('text')
     with pytest.raises(InputError, match='a.jpg cannot be read as an image'):
         read_cells(bundle, [tmp_path / 'a.jpg'])
+
+
+def test_another_field_is_said(files, capsys):
+    size = cv2.imread(str(files[0])).shape[0]
+    scale = dict(width=2 * size, height=2 * size, um_per_px=0.1, share=1.0)
+    bundle = tiny_bundle(info=dict(scale=scale))
+    plain = read_cells(tiny_bundle(info=dict(scale=None)), files)
+    assert 'does not say the scale' in capsys.readouterr().out
+    found = read_cells(bundle, files)
+    number = len(files)
+    text = f'warning: {number} of {number} cells (100.0 %) are of another size'
+    assert capsys.readouterr().out.count(text) == 1
+    assert all((a == b).all() for a, b in zip(plain, found, strict=True))
+    (cell, *_) = explain(bundle, files[:1], um_per_px=0.2)
+    assert (cell.image == plain[0].transpose(1, 2, 0)).all()
+    assert 'warning' not in capsys.readouterr().out
+    read_cells(bundle, files, 0.1)
+    assert '(100.0 %) show less around' in capsys.readouterr().out

@@ -1,9 +1,10 @@
 """Warnings of weak models."""
 
+import pytest
 import torch
 
 from bm_plugins.apis.bundle import Validation
-from bm_plugins.apis.model_warnings import model_warnings
+from bm_plugins.apis.model_warnings import field_warnings, model_warnings
 from tests.apis.tiny_bundle import tiny_bundle
 
 
@@ -38,3 +39,36 @@ def test_one_of_synthetic_cells():
         'Of synthetic cells.'
     ]
     assert of(20, {}, synthetic='') == []
+
+
+def fields(scale, *args):
+    """Warnings of a model trained on images of this scale."""
+    info = {} if scale is None else dict(scale=scale)
+    return field_warnings(tiny_bundle(info=info), *args)
+
+
+TRAINED = dict(width=250, height=250, um_per_px=None, share=1.0)
+
+
+@pytest.mark.parametrize(
+    ('um_per_px', 'advice'),
+    [(0.1, 'give their µm per pixel'), (None, 'publish.py --um-per-px')],
+)
+def test_images_of_another_field(um_per_px, advice):
+    trained = TRAINED | dict(um_per_px=um_per_px)
+    found = {'': 30, 'wide': 1, 'narrow': 2, 'size': 23, 'shape': 4}
+    size, shape, narrow, wide = fields(trained, found)
+    assert '23 of 60 cells (38.3 %)' in size and '--um-per-px same' in size
+    assert '(250 x 250 px)' in size and advice in size
+    assert shape.startswith('4 of 60 cells (6.7 %) are of another shape')
+    assert narrow.startswith('2 of 60 cells (3.3 %) show less around')
+    assert wide.startswith('1 of 60 cells (1.7 %) show more around the cell')
+    assert fields(trained, {'': 5, 'wide': 3}, 0.1) == []
+
+
+def test_what_is_not_known_of_the_field():
+    (old,) = fields(None, {'': 5})
+    assert 'does not say the scale of its training images' in old
+    assert fields(None, {'': 5}, 'same') == []
+    (table,) = fields(TRAINED, {None: 5})
+    assert 'An earlier version made these predictions' in table

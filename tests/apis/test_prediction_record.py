@@ -36,6 +36,14 @@ def test_goes_on_and_is_complete(tmp_path):
         PredictionRecord(tmp_path, IDENTITY)
 
 
+def test_a_record_of_an_earlier_version_is_the_same_prediction(tmp_path):
+    PredictionRecord(tmp_path, IDENTITY).finish(predicted=3)
+    for name in ('predictions.csv', 'skipped.csv'):
+        (tmp_path / name).write_text('x')
+    now = PredictionRecord(tmp_path, IDENTITY | dict(um_per_px=None))
+    assert now.finished == dict(predicted=3)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
@@ -43,6 +51,7 @@ def test_goes_on_and_is_complete(tmp_path):
         (dict(bundle='x'), 'another bundle'),
         (dict(error_rate=0.1), 'another --error-rate'),
         (dict(features='/f.h5'), 'another --features'),
+        (dict(um_per_px=0.1), 'another --um-per-px'),
         (
             dict(cells='x', chunk=1),
             r'another folder content \(or list of images\), another --chunk',

@@ -33,7 +33,8 @@ def table(folder, rows):
         writer.writerow(header(CODES))
         for path, code, confidence, flag in rows:
             chances = [0.1] * 3
-            writer.writerow([path, code, confidence, *chances, code, 1, flag])
+            row = [path, code, confidence, *chances, code, 1, flag, '']
+            writer.writerow(row)
     return file
 
 

@@ -24,27 +24,37 @@ SAID = Judgement(
 
 
 def test_round_trip(tmp_path):
-    rows = table_rows(['=a,"1".jpg', 'b.jpg'], SAID, CODES)
+    rows = table_rows(['=a,"1".jpg', 'b.jpg'], SAID, CODES, ['', 'size'])
     assert rows[0] == [
         *('=a,"1".jpg', 'LYT', '0.700000', '0.250000', '0.700000'),
-        *('0.050000', 'LYT BLA', '0.12500', 'unsure'),
+        *('0.050000', 'LYT BLA', '0.12500', 'unsure', ''),
     ]
     assert ','.join(header(CODES)) == (
-        'path,code,confidence,p_BLA,p_LYT,p_NGS,set,distance,flag'
+        'path,code,confidence,p_BLA,p_LYT,p_NGS,set,distance,flag,field'
     )
     file = tmp_path / 'predictions.csv'
     with open(file, 'w', newline='') as stream:
         csv.writer(stream).writerows([header(CODES), *rows])
     assert list(read_table(file, CODES)) == [
-        CellRow('=a,"1".jpg', 'LYT', 0.7, ('LYT', 'BLA'), 'unsure'),
-        CellRow('b.jpg', 'BLA', 0.333333, (), 'unlike'),
+        CellRow('=a,"1".jpg', 'LYT', 0.7, ('LYT', 'BLA'), 'unsure', ''),
+        CellRow('b.jpg', 'BLA', 0.333333, (), 'unlike', 'size'),
+    ]
+
+
+def test_a_table_of_an_earlier_version(tmp_path):
+    file = tmp_path / 'predictions.csv'
+    file.write_text(
+        'path,code,confidence,p_BLA,set,distance,flag\na.jpg,BLA,1,1,BLA,0,\n'
+    )
+    assert list(read_table(file, ('BLA',))) == [
+        CellRow('a.jpg', 'BLA', 1.0, ('BLA',), '', None)
     ]
 
 
 def test_codes_with_spaces(tmp_path):
     codes = ('Small Lymph', 'Gö 2', 'NGS')
-    rows = table_rows(['a.jpg', 'b.jpg'], SAID, codes)
-    assert [row[-3] for row in rows] == ['Gö 2|Small Lymph', '']
+    rows = table_rows(['a.jpg', 'b.jpg'], SAID, codes, ['', ''])
+    assert [row[-4] for row in rows] == ['Gö 2|Small Lymph', '']
     file = tmp_path / 'predictions.csv'
     with open(file, 'w', newline='', encoding='utf-8') as stream:
         csv.writer(stream).writerows([header(codes), *rows])
@@ -60,6 +70,8 @@ def test_codes_with_spaces(tmp_path):
         'path,code,confidence,p_BLA,set,distance,flag\na,BLA\n',
         'path,code,confidence,p_BLA,set,distance,flag\na,X,1,1,BLA,0,\n',
         'path,code,confidence,p_BLA,set,distance,flag\na,BLA,?,1,BLA,0,\n',
+        'path,code,confidence,p_BLA,set,distance,flag\na,BLA,1,1,BLA,0,,\n',
+        'path,code,confidence,p_BLA,set,distance,flag,field\na,BLA,1,1,BLA,0,\n',
     ],
 )
 def test_a_file_that_was_changed(tmp_path, text):

@@ -50,6 +50,14 @@ def info(**changes):
     }
 
 
+def test_scale_of_the_training_images():
+    scale = dict(width=250, height=240, um_per_px=0.1, share=1.0)
+    card = write_card(info(scale=scale), CLASSES, NAMES, 1.0)
+    assert '- Training images: 250 x 240 px, 0.1 µm per pixel.' in card
+    card = write_card(info(), CLASSES, NAMES, 1.0)
+    assert '- Training images: size and scale not known.' in card
+
+
 def rows(card, heading):
     """Cells of the first table after a heading."""
     lines = card.split(heading)[1].split('\n\n')

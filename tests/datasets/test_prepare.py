@@ -10,6 +10,7 @@ from bm_plugins.datasets.manifest import (
     protocol_of,
     read_manifest,
     read_stamp,
+    write_stamp,
 )
 from bm_plugins.datasets.matek_classes import CLASSES
 from bm_plugins.datasets.prepare import check, prepare
@@ -259,3 +260,42 @@ def test_packed_images_are_not_left_out(tmp_path, capsys):
     (root / 'split.jpeg.pack').write_bytes(b'')
     prepare(root)
     assert 'Nothing was left out.' in capsys.readouterr().out
+
+
+def test_the_scale_is_noted(tmp_path, capsys):
+    """Of 18 images 16 are of the usual size; none says its scale."""
+    collect(tmp_path, RELEASE)
+    for name, size in zip(RELEASE, [(20, 20), (80, 40)], strict=False):
+        cv2.imwrite(str(tmp_path / name), np.zeros((*size, 3), np.uint8))
+    prepare(tmp_path, workers=2)
+    manifest = tmp_path / 'split.csv'
+    noted = dict(width=40, height=40, um_per_px=None, share=16 / 18)
+    assert read_stamp(manifest)['scale'] == noted
+    out = capsys.readouterr().out
+    assert 'Images: 40 x 40 px (88.9 % of them), µm per pixel not known' in out
+    assert '11.1 % are of another size' in out
+    check(tmp_path, um_per_px='0.1')
+    assert read_stamp(manifest)['scale'] == noted | dict(um_per_px=0.1)
+    check(tmp_path)  # what was noted stays
+    assert read_stamp(manifest)['scale'] == noted | dict(um_per_px=0.1)
+    stamp = read_stamp(manifest)
+    del stamp['scale'], stamp['sha256']
+    write_stamp(manifest, stamp)  # an earlier version's
+    check(tmp_path)
+    assert read_stamp(manifest)['scale'] == noted
+    prepare(tmp_path, overwrite=True, um_per_px=0.2)
+    assert read_stamp(manifest)['scale'] == noted | dict(um_per_px=0.2)
+    for run, more in ((prepare, dict(overwrite=True)), (check, {})):
+        with pytest.raises(InputError, match='--um-per-px 72: expected µm'):
+            run(tmp_path, um_per_px=72, **more)
+    assert read_stamp(manifest)['scale']['um_per_px'] == 0.2
+
+
+def test_the_command_notes_the_scale(tmp_path, tool):
+    collect(tmp_path, RELEASE)
+    for more in ([], ['--check']):
+        value = 0.1 + 0.1 * len(more)
+        args = ('--um-per-px', value, '--workers', 1, *more)
+        assert tool('prepare_matek', tmp_path, *args)[0] == 0
+        stamp = read_stamp(tmp_path / 'split.csv')
+        assert stamp['scale']['um_per_px'] == value

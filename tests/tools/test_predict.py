@@ -1,5 +1,6 @@
 """The command: what it leaves, goes on with, and keeps apart."""
 
+import json
 import os
 import runpy
 import shutil
@@ -8,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import h5py
+import numpy as np
 import pytest
 
 from bm_plugins.apis.bundle_file import save_bundle
@@ -76,7 +79,7 @@ def test_tables_features_and_page(predict, cells, tmp_path):
     found = rows(out / 'predictions.csv')
     assert list(found[0]) == [
         *('path', 'code', 'confidence', *(f'p_{code}' for code in CODES)),
-        *('set', 'distance', 'flag'),
+        *('set', 'distance', 'flag', 'field'),
     ]
     paths = [f'{s}/{i}.jpg' for s in ('s1', 's2') for i in range(6)]
     paths.remove('s1/2.jpg')
@@ -276,3 +279,106 @@ def test_processes_that_share_a_gpu(predict, cells, tmp_path, monkeypatch):
     monkeypatch.setenv('LOCAL_RANK', '1')
     status, said, error = predict(cells, tmp_path / 'out')
     assert status == 0 and '12 cells' in said, error
+
+
+def of_scale(file, um_per_px):
+    """A bundle that was trained on images of 60 x 60 px."""
+    scale = dict(width=60, height=60, um_per_px=um_per_px, share=1.0)
+    save_bundle(tiny_bundle(info=dict(scale=scale)), file)
+    return file
+
+
+def test_cells_of_another_field(predict, tmp_path):
+    """Of 12 cells 5 as in training, 4 smaller, 3 of half the height."""
+    model, out = of_scale(tmp_path / 'known.bundle', 0.1), tmp_path / 'out'
+    folder = tmp_path / 'cells'
+    folder.mkdir()
+    sizes = [(60, 60)] * 5 + [(40, 40)] * 4 + [(60, 30)] * 3
+    for i, (width, height) in enumerate(sizes):
+        image = np.full((height, width, 3), 20 * i, np.uint8)
+        cv2.imwrite(str(folder / f'{i:02}.png'), image)
+    warned = (
+        '4 of 12 cells (33.3 %) are of another size than the training images '
+        '(60 x 60 px)',
+        '3 of 12 cells (25.0 %) are of another shape than the training images '
+        '(60 x 60 px)',
+    )
+    status, said, error = predict(folder, out, model=model)
+    assert status == 0, error
+    found = rows(out / 'predictions.csv')
+    fields = [row['field'] for row in found]
+    assert fields == [''] * 5 + ['size'] * 4 + ['shape'] * 3
+    page = (out / 'report.html').read_text()
+    texts = [
+        row['text']
+        for row in rows(out / 'differential.csv')
+        if row['kind'] == 'warning'
+    ]
+    for text in warned:
+        assert said.count(f'warning: {text}') == page.count(text) == 1
+        assert sum(text in row for row in texts) == 1
+    assert '60 x 60 px, 0.1 µm per pixel' in page
+    # All at 0.1 µm per pixel: less is shown.
+    given = ('--um-per-px', 0.1)
+    status, _, error = predict(folder, out, *given, model=model)
+    assert status == 2 and 'another --um-per-px' in error
+    given += ('--overwrite',)
+    status, said, _ = predict(folder, out, *given, model=model)
+    assert status == 0 and '7 of 12 cells (58.3 %) show less around' in said
+    fields = [row['field'] for row in rows(out / 'predictions.csv')]
+    assert fields == [''] * 5 + ['narrow'] * 7
+    record = json.loads((out / 'prediction.json').read_text())
+    assert record['identity']['um_per_px'] == 0.1
+    run = json.loads((out / 'run.json').read_text())
+    assert run['cells']['um_per_px'] == '0.1'
+    assert '--um-per-px 0.1' in (out / 'report.html').read_text()
+    # A list says that the small ones have larger pixels.
+    listed = tmp_path / 'list.csv'
+    lines = ['path;um_per_px', *(f'cells/{i:02}.png;' for i in range(5))]
+    lines += [f'cells/{i:02}.png;0,15' for i in range(5, 9)]
+    lines += ['cells/09.png;0,05', 'cells/10.png;same', 'cells/11.png;']
+    listed.write_text('\n'.join(lines))
+    assert predict(listed, tmp_path / 'list', model=model)[0] == 0
+    found = rows(tmp_path / 'list/predictions.csv')
+    fields = [row['field'] for row in found]
+    # 60 x 30 at half the pixel: 120 x 120 are wanted
+    assert fields == [''] * 9 + ['narrow', 'shape', 'shape']
+
+
+def test_a_scale_needs_that_of_the_training_images(predict, cells, tmp_path):
+    out, listed = tmp_path / 'out', cells / 'list.csv'
+    listed.write_text('path,um_per_px\ns1/0.jpg,0.1\ns1/1.jpg,same\n')
+    unknown = of_scale(tmp_path / 'unknown.bundle', None)
+    for model in (unknown, None):
+        for source, options in ((cells, ['--um-per-px', 0.1]), (listed, [])):
+            status, _, error = predict(source, out, *options, model=model)
+            assert status == 2 and error.count('\n') == 1
+            assert 'um_per_px' in error or '--um-per-px 0.1' in error
+            assert 'tools/publish.py --um-per-px' in error
+            assert not out.exists()
+    status, said, _ = predict(cells, out, '--um-per-px', 'same', model=unknown)
+    assert status == 0 and 'training images' not in said
+    # A bundle of an earlier version says nothing, which is said once.
+    status, said, _ = predict(cells, tmp_path / 'old')
+    text = 'The bundle does not say the scale of its training images'
+    assert status == 0 and said.count(text) == 1
+    assert (tmp_path / 'old/report.html').read_text().count(text) == 1
+
+
+def test_a_finished_prediction_of_an_earlier_version(predict, cells, tmp_path):
+    """It is complete, takes corrections, and says what it does not know."""
+    model, out = of_scale(tmp_path / 'known.bundle', 0.1), tmp_path / 'out'
+    assert predict(cells, out, model=model)[0] == 0
+    table, record = out / 'predictions.csv', out / 'prediction.json'
+    lines = table.read_text().splitlines()
+    table.write_text(''.join(f'{line.rpartition(",")[0]}\n' for line in lines))
+    said = json.loads(record.read_text())
+    del said['identity']['um_per_px']
+    record.write_text(json.dumps(said))
+    assert 'Complete already' in predict(cells, out, model=model)[1]
+    corrections = tmp_path / 'corrections.csv'
+    corrections.write_text('path,label\ns1/0.jpg,NGS\n')
+    options = ('--corrections', corrections)
+    status, said, error = predict(cells, out, *options, model=model)
+    assert status == 0, error
+    assert 'An earlier version made these predictions' in said

@@ -200,7 +200,7 @@ BAD = {
     'no images': 'empty holds no image',
     'only text files named .jpg': 'none of the 3 images can be read',
     'pattern without a match': 'x*.jpg is neither',
-    'csv without path': 'expected the columns path, found file',
+    'csv without path': 'expected the columns path (and perhaps',
     'csv with duplicate rows': "line 3: 'cells/s1/0.jpg' is there more than",
     'missing bundle': 'crafted does not exist',
     'checkpoint': 'is no bundle',

@@ -124,6 +124,15 @@ def test_card_and_the_same_digest_again(tool, given, tmp_path):
     status, out, _ = tool('publish', '--card', files[0])
     assert status == 0 and out == a.card
     assert '## Measured' in out
+    assert 'Training images: 64 x 64 px, µm per pixel not known.' in out
+    assert a.info['scale']['um_per_px'] is None
+    known = tmp_path / 'known.bundle'
+    more = ('--out', known, '--um-per-px', 0.1)
+    assert tool('publish', *model, *more, *flags)[0] == 0
+    assert load_bundle(known).info['scale'] == dict(
+        width=64, height=64, um_per_px=0.1, share=1.0
+    )
+    assert '64 x 64 px, 0.1 µm per pixel' in load_bundle(known).card
 
 
 def test_half_of_the_test_part(tool, given, cells, tmp_path):
