@@ -180,8 +180,8 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
     else:
         made_of = [name]  # the class itself
     keys, is_open = set(_EXTRA.get(kind, ())), False
-    if where == 'model' or where.startswith('model.'):
-        keys |= _EXTRA['model']
+    if where.startswith('model.'):
+        keys.add('init_cfg')
     for maker in made_of:
         arguments, any_other = _arguments(maker)
         keys |= arguments

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from bm_plugins.apis.publish_settings import read_settings
@@ -15,7 +16,15 @@ STEP = 'test_dataloader.dataset.pipeline'
 
 def settings(name, *options):
     init_default_scope('mmpretrain')
-    return read_settings(read_config(Path(f'configs/{name}.py'), options))
+    cfg = read_config(Path(f'configs/{name}.py'))
+    pairs = dict(option.split('=', 1) for option in options)
+    # what --cfg-options would refuse may stand in a config
+    cfg.merge_from_dict({k: parsed(v) for k, v in pairs.items()})
+    return read_settings(cfg)
+
+
+def parsed(text):
+    return DictAction._parse_iterable(text)
 
 
 def test_linear_evaluation():
