@@ -64,13 +64,28 @@ def decode_image(content: bytes, bits: int | None = None) -> np.ndarray:
             image.getexif()[ORIENTATION] = deep.orientation
         else:
             image = _open(content)
-        rgb = np.asarray(_as_rgb(ImageOps.exif_transpose(image)))
+        return pillow_pixels(image)
     except UnreadableImage:
         raise
     except Exception as error:  # Pillow's readers of damaged files raise any
         if content[:2] == b'\xff\xd8':
             return _by_opencv(content)
         raise UnreadableImage('cannot be decoded') from error
+
+
+def pillow_pixels(image: Image.Image) -> np.ndarray:
+    """The pixels of an image that Pillow holds, as those of its file.
+
+    Args:
+        image (Image.Image): Of 8 bits a channel, in any mode.
+
+    Returns:
+        np.ndarray: BGR (H, W, 3), uint8.
+
+    Raises:
+        UnreadableImage: Its values are of more bits.
+    """
+    rgb = np.asarray(_as_rgb(ImageOps.exif_transpose(image)))
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
 
 
