@@ -36,13 +36,14 @@ class Tally:
         counts (np.ndarray): Cells of each class (C,), corrections applied.
         doubtful (np.ndarray): Flagged ones of them that no person has
             corrected or confirmed (C,).
-        smears (dict[str, int], optional): Counted cells of each smear.
+        smears (dict[str, np.ndarray], optional): Cells of each class (C,) in
+            each smear, corrections applied.
         fields (dict[str | None, int]): Cells of each ``field``.
     """
 
     counts: np.ndarray
     doubtful: np.ndarray
-    smears: dict[str, int] | None
+    smears: dict[str, np.ndarray] | None
     fields: dict[str | None, int]
 
 
@@ -78,7 +79,7 @@ def write_report(
         InputError: A file cannot be written.
     """
     table = out / 'predictions.csv'
-    sums = tally(table, bundle.classes, scheme, corrections)
+    sums = tally(table, bundle.classes, corrections)
     result = differential(
         sums.counts,
         sums.doubtful,
@@ -130,7 +131,6 @@ def write_report(
 def tally(
     table: Path,
     classes: Sequence[str],
-    scheme: Scheme,
     corrections: Mapping[str, str],
 ) -> Tally:
     """Count the cells of a table.
@@ -138,12 +138,11 @@ def tally(
     Args:
         table (Path): ``predictions.csv``.
         classes (Sequence[str]): Codes (C,).
-        scheme (Scheme): Says which classes a smear's cells are counted of.
         corrections (Mapping[str, str]): Code by path.
     """
     index = {code: i for i, code in enumerate(classes)}
     counts, doubtful = np.zeros((2, len(classes)), np.int64)
-    smears: Counter[str] = Counter()
+    smears: dict[str, np.ndarray] = {}
     fields: Counter[str | None] = Counter()
     for row in read_table(table, classes):
         corrected = corrections.get(row.path)
@@ -153,13 +152,14 @@ def tally(
         doubtful[index[code]] += bool(row.flag) and corrected is None
         smear = row.path.partition('/')[0] if '/' in row.path else ''
         if smear in smears or len(smears) <= _MAX_SMEARS:
-            smears[smear] += scheme.counted[code]
+            own = smears.setdefault(smear, np.zeros_like(counts))
+            own[index[code]] += 1
     return Tally(counts, doubtful, _smears(smears, classes), dict(fields))
 
 
 def _smears(
-    found: Mapping[str, int], classes: Sequence[str]
-) -> dict[str, int] | None:
+    found: Mapping[str, np.ndarray], classes: Sequence[str]
+) -> dict[str, np.ndarray] | None:
     """Subfolders, where they may be smears and not classes."""
     if not 2 <= len(found) <= _MAX_SMEARS or '' in found:
         return None

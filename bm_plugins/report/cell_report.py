@@ -142,6 +142,8 @@ def write_cell_report(
             key=lambda row: (not row.counted, GROUPS.index(row.group)),
         ),
         index=index,
+        smears=[*dict.fromkeys(row.smear for row in differential.by_smear)],
+        in_smear={(x.code, x.smear): x for x in differential.by_smear},
         classes=table,
         facts=facts,
         cautions=cautions,

@@ -1,6 +1,6 @@
 """A marrow differential: percentages by class, and what limits them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,28 @@ class DifferentialRow:
 
 
 @dataclass(frozen=True)
+class SmearRow:
+    """A counted class in one smear.
+
+    Attributes:
+        smear (str): Its name.
+        code (str): Of the class.
+        count (int): Cells under this class.
+        percent (float or None): Of the smear's counted cells; None without
+            one, and so are the ends.
+        low (float or None): Lower end of its 95 % interval (Wilson), percent.
+        high (float or None): Upper end.
+    """
+
+    smear: str
+    code: str
+    count: int
+    percent: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class Differential:
     """A marrow differential.
 
@@ -75,6 +97,8 @@ class Differential:
         me_high (float or None): Upper end; None where there is none.
         warnings (tuple[str, ...]): What should be looked at first.
         notes (tuple[str, ...]): How to read the figures.
+        by_smear (tuple[SmearRow, ...]): Each counted class in each of several
+            smears, smear after smear; none where there are no several.
     """
 
     rows: tuple[DifferentialRow, ...]
@@ -86,6 +110,7 @@ class Differential:
     me_high: float | None
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    by_smear: tuple[SmearRow, ...] = ()
 
     @property
     def has_ratio(self) -> bool:
@@ -101,7 +126,7 @@ def differential(
     classes: Sequence[str],
     full_names: Sequence[str],
     confusion: np.ndarray | None = None,
-    smears: Mapping[str, int] | None = None,
+    smears: Mapping[str, Sequence[int]] | None = None,
 ) -> Differential:
     """Percentages by class with intervals, the M:E ratio, and warnings.
 
@@ -116,8 +141,8 @@ def differential(
             rows, for the adjusted estimate. It is for the model's suggestions
             alone: cells that a person corrected would be corrected twice.
             Defaults to none.
-        smears (Mapping[str, int]): Smear -> its counted cells. Defaults to
-            none, for not known.
+        smears (Mapping[str, Sequence[int]]): Smear -> its cells of each class
+            (C,). Defaults to none, for not known.
 
     Returns:
         Differential: All that the report shows.
@@ -148,6 +173,8 @@ def differential(
         group: int(counts[counted & (groups == group)].sum())
         for group in ('myeloid', 'erythroid')
     }
+    by_smear = {name: np.asarray(own) for name, own in (smears or {}).items()}
+    smears = {name: int(x[counted].sum()) for name, x in by_smear.items()}
     total = int(counts[counted].sum())
     apart = int(doubtful[counted].sum())
     return Differential(
@@ -163,7 +190,25 @@ def differential(
             *ratio_notes({x.code: x.group for x in rows if x.counted}, **sums),
             *_adjusted_notes(classes, counted, confusion),
         ),
+        by_smear=tuple(_smear_rows(by_smear, classes, counted)),
     )
+
+
+def _smear_rows(
+    by_smear: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    counted: np.ndarray,
+) -> Iterator[SmearRow]:
+    for name, counts in by_smear.items() if len(by_smear) > 1 else ():
+        share, low, high, _ = _shares(counts, np.zeros_like(counts), counted)
+        for i in counted.nonzero()[0]:
+            shown = (share[i], low[i], high[i])
+            yield SmearRow(
+                name,
+                classes[i],
+                int(counts[i]),
+                *(None if np.isnan(x) else float(100 * x) for x in shown),
+            )
 
 
 def _check(

@@ -25,6 +25,7 @@ HEADER = (
     'ratio_low',
     'ratio_high',
     'text',
+    'smear',
 )
 
 
@@ -33,7 +34,8 @@ def write_differential(differential: Differential, file: str | Path) -> None:
 
     The column ``kind`` says what a line is: ``class``, a class; ``total``,
     ``TOTAL`` and ``LEFT_OUT``, the cells that are counted and those that are
-    not; ``ratio``, ``M:E``, where the scheme has both; ``warning`` and
+    not; ``ratio``, ``M:E``, where the scheme has both; ``smear``, a counted
+    class in the smear that the column ``smear`` names; ``warning`` and
     ``note``, a sentence in the column ``text``. A field that does not apply
     is empty.
 
@@ -80,6 +82,8 @@ def _lines(differential: Differential) -> Iterator[dict]:
             ratio_low=differential.me_low,
             ratio_high=differential.me_high,
         )
+    for row in differential.by_smear:
+        yield {**vars(row), 'kind': 'smear'}
     for text in differential.warnings:
         yield dict(kind='warning', text=text)
     for text in differential.notes:

@@ -48,17 +48,21 @@ ROWS = [
 ]
 
 
+def as_lists(smears):
+    return {name: counts.tolist() for name, counts in smears.items()}
+
+
 def test_counts_follow_the_corrections(tmp_path):
     file = table(tmp_path, ROWS)
-    sums = tally(file, CODES, SCHEME, {})
+    sums = tally(file, CODES, {})
     assert sums.counts.tolist() == [2, 1, 3]
     assert sums.doubtful.tolist() == [1, 1, 1]
-    assert sums.smears == dict(s1=2, s2=3)  # LYT is not counted
+    assert as_lists(sums.smears) == dict(s1=[2, 1, 0], s2=[0, 0, 3])
     corrections = {'s1/b.jpg': 'NGS', 's2/d.jpg': 'NGS', 's1/a.jpg': 'LYT'}
-    sums = tally(file, CODES, SCHEME, corrections)
+    sums = tally(file, CODES, corrections)
     assert sums.counts.tolist() == [0, 2, 4]
     assert sums.doubtful.tolist() == [0, 1, 0]
-    assert sums.smears == dict(s1=1, s2=3)
+    assert as_lists(sums.smears) == dict(s1=[0, 2, 1], s2=[0, 0, 3])
 
 
 @pytest.mark.parametrize(
@@ -75,13 +79,13 @@ def test_counts_follow_the_corrections(tmp_path):
 )
 def test_folders_that_are_no_smears(tmp_path, paths):
     file = table(tmp_path, [(path, 'BLA', 1, '') for path in paths])
-    assert tally(file, CODES, SCHEME, {}).smears is None
+    assert tally(file, CODES, {}).smears is None
 
 
 def test_doubtful_cells_are_chosen_first(tmp_path):
     file = table(tmp_path, ROWS)
     corrections = {'s2/e.jpg': 'NGS'}
-    sums = tally(file, CODES, SCHEME, corrections)
+    sums = tally(file, CODES, corrections)
 
     def chosen(limit):
         rows = choose(file, CODES, sums, corrections, limit)
@@ -99,7 +103,7 @@ def test_the_others_are_of_each_class(tmp_path):
     rows += [(f'l{i}.jpg', 'LYT', 0.9, '') for i in range(300)]
     rows += [(f'n{i}.jpg', 'NGS', 0.9, '') for i in range(3)]
     file = table(tmp_path, rows)
-    sums = tally(file, CODES, SCHEME, {})
+    sums = tally(file, CODES, {})
     codes = [row.code for row in choose(file, CODES, sums, {}, 203)]
     assert len(codes) == 203 and codes.count('NGS') == 3
     # Some 100 each; three standard deviations of a Poisson's 100 are 30.
@@ -130,10 +134,12 @@ def test_files_are_written(tmp_path):
     assert 'told' in page and '4 of 6, the doubtful first' in page
     assert result.rows[0].adjusted is not None
     with open(tmp_path / 'differential.csv') as stream:
-        rows = {r['code']: r for r in csv.DictReader(stream) if r['code']}
+        rows = [r for r in csv.DictReader(stream) if r['kind'] == 'class']
+    rows = {r['code']: r for r in rows}
     assert [rows[c]['count'] for c in CODES] == ['2', '1', '3']
     result = write_report(*args, {'s1/a.jpg': 'LYT'}, 99, {}, 'x')
     assert [row.count for row in result.rows] == [1, 2, 3]
     assert result.rows[0].adjusted is None
     assert sum('no adjusted estimate' in note for note in result.notes) == 1
-    assert '6 of 6' in (tmp_path / 'report.html').read_text()
+    page = (tmp_path / 'report.html').read_text()
+    assert '6 of 6' in page and 'By smear' in page

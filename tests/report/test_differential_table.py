@@ -2,6 +2,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from bm_plugins.errors import InputError
 from bm_plugins.report.differential import differential
@@ -24,17 +25,17 @@ def test_as_text(tmp_path):
     assert lines[:8] == [
         'kind,code,name,group,counted,count,doubtful,percent,low,high,'
         'percent_sure,adjusted,adjusted_low,adjusted_high,ratio,ratio_low,'
-        'ratio_high,text',
-        'class,BLA,Blasts,myeloid,yes,25,5,5.0000,3.4094,7.2768,4.8193,,,,,,,',
+        'ratio_high,text,smear',
+        'class,BLA,Blasts,myeloid,yes,25,5,5.0000,3.4094,7.2768,4.8193,,,,,,,,',
         'class,NGS,"Segmented, ""ripe""",myeloid,yes,325,70,65.0000,60.7193,'
-        '69.0520,61.4458,,,,,,,',
+        '69.0520,61.4458,,,,,,,,',
         'class,EBO,Erythroblasts,erythroid,yes,150,10,30.0000,26.1482,'
-        '34.1568,33.7349,,,,,,,',
-        'class,ART,=1+1 Ärtefakte,other,no,40,30,,,,,,,,,,,',
-        'total,TOTAL,Counted cells,,yes,500,85,100.0000,,,,,,,,,,',
-        'total,LEFT_OUT,Cells left out of the percentages,,no,40,,,,,,,,,,,,',
+        '34.1568,33.7349,,,,,,,,',
+        'class,ART,=1+1 Ärtefakte,other,no,40,30,,,,,,,,,,,,',
+        'total,TOTAL,Counted cells,,yes,500,85,100.0000,,,,,,,,,,,',
+        'total,LEFT_OUT,Cells left out of the percentages,,no,40,,,,,,,,,,,,,',
         'ratio,M:E,Myeloid to erythroid ratio,,,,,,,,,,,,2.3333,1.9277,'
-        '2.8244,',
+        '2.8244,,',
     ]
 
 
@@ -88,3 +89,30 @@ def test_no_infinity_and_no_nan(tmp_path, counts, ratio):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match='cannot write'):
         write_differential(found(), tmp_path / 'none' / 'differential.csv')
+
+
+def test_each_smear_beside_the_sum(tmp_path):
+    file = tmp_path / 'differential.csv'
+    smears = dict(s1=[5, 95, 100, 40], s2=[20, 230, 50, 0])
+    write_differential(found(smears=smears), file)
+    rows = [row for row in read(file) if row['kind'] == 'smear']
+    assert [(r['smear'], r['code'], r['count']) for r in rows] == [
+        *(('s1', 'BLA', '5'), ('s1', 'NGS', '95'), ('s1', 'EBO', '100')),
+        *(('s2', 'BLA', '20'), ('s2', 'NGS', '230'), ('s2', 'EBO', '50')),
+    ]
+    # scipy's binomtest(5, 200).proportion_ci(method='wilson')
+    first = [float(rows[0][key]) for key in ('percent', 'low', 'high')]
+    low, high = (
+        100 * end for end in binomtest(5, 200).proportion_ci(method='wilson')
+    )
+    assert first == pytest.approx([2.5, low, high], abs=5e-5)
+    one = found(smears=dict(s1=[25, 325, 150, 40]))
+    assert one.by_smear == ()
+
+
+def test_a_smear_without_a_counted_cell(tmp_path):
+    smears = dict(s1=[25, 325, 150, 0], s2=[0, 0, 0, 40])
+    made = found(smears=smears)
+    last = made.by_smear[-1]
+    assert (last.smear, last.count, last.percent) == ('s2', 0, None)
+    assert 'Smear s2 has no counted cell.' in made.warnings
