@@ -1,6 +1,7 @@
 """Keys of a config that nothing reads, and numbers that cannot be."""
 
 import inspect
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, lru_cache
@@ -48,6 +49,8 @@ _DEFAULT_HOOKS = (
     'checkpoint',
 )
 _LEAST = dict(batch_size=1, num_workers=0, max_epochs=1, max_iters=1, lr=0)
+# Between letters; between the items of a list it does no harm.
+_INNER_SPACE = re.compile(r"""[^\s,:\[\](){}'"]\s+[^\s,:\[\](){}'"]""")
 _NEAR = 0.85  # of two names that are alike, by difflib's ratio
 
 
@@ -62,9 +65,15 @@ def check_option(cfg: Config, option: str) -> None:
         InputError: There is no value, or no such key; the message has the
             nearest one.
     """
-    key, equals, _ = option.partition('=')
+    key, equals, value = option.partition('=')
     if not equals:
         raise InputError(f'--cfg-options {option}: expected key=value.')
+    if _INNER_SPACE.search(value):
+        raise InputError(
+            f'--cfg-options {option}: mmengine would take the spaces out of '
+            'the text. Say it in a config file that inherits from this one '
+            '(data_root also by BM_DATA_ROOT), or by a name without spaces.'
+        )
     first, *rest = key.split('.')
     known = {*cfg.keys(), *_top()}
     if first not in known:

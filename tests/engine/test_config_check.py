@@ -44,6 +44,11 @@ def test_no_shipped_config_has_a_slip(file):
         ('train_cfg.max_epochs=0', 'max_epochs=0: expected a whole number'),
         ('optim_wrapper.optimizer.lr=-1', 'lr=-1: expected a number above 0'),
         ('channels_last', 'channels_last: expected key=value'),
+        ('train_dataloader.dataset.data_root=/my cells', 'spaces out of'),
+        (
+            "train_dataloader.dataset.metainfo.classes=['Small Lymph', 'B']",
+            'spaces out of',
+        ),
     ],
 )
 def test_a_slip_among_the_options(option, message):
@@ -60,6 +65,7 @@ def test_a_slip_among_the_options(option, message):
         'optim_wrapper.optimizer.nesterov=True',
         'train_dataloader.dataset.cache=jpeg',
         'train_dataloader.dataset.metainfo.classes=A,B',
+        "train_dataloader.dataset.metainfo.classes=['A', 'B']",
         'model.backbone.init_cfg.type=Pretrained',
         'param_scheduler.1.end=120',
     ],
