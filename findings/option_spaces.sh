@@ -4,7 +4,7 @@
 # becomes another one without a word.
 # Seen with mmengine 0.10.7:
 #   name=Small Lymph -> {'name': 'SmallLymph'}
-#   root="/data/my cells" -> {'root': '/data/mycells'}
+#   root="my cells" -> {'root': 'mycells'}
 #   classes=["Small Lymph", "Large Lymph"] -> {'classes': ['SmallLymph', 'LargeLymph']}
 # Fails where that has changed.
 set -euo pipefail
@@ -21,7 +21,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument('--cfg-options', nargs='+', action=DictAction)
 for option in (
     'name=Small Lymph',
-    'root="/data/my cells"',
+    'root="my cells"',
     'classes=["Small Lymph", "Large Lymph"]',
 ):
     read = parser.parse_args(['--cfg-options', option]).cfg_options
@@ -29,6 +29,6 @@ for option in (
 PYTHON
 diff "$folder/seen" - <<'SEEN'
 name=Small Lymph -> {'name': 'SmallLymph'}
-root="/data/my cells" -> {'root': '/data/mycells'}
+root="my cells" -> {'root': 'mycells'}
 classes=["Small Lymph", "Large Lymph"] -> {'classes': ['SmallLymph', 'LargeLymph']}
 SEEN
