@@ -91,8 +91,11 @@ def publish(
         features, _ = outputs(parts.train, 'Training part')
         known = features[rows]  # a copy; the fit overwrites them
         labels = torch.as_tensor(parts.train.get_gt_labels())
-        say(f'Fitting {len(classes)} classes on {len(labels)} images.')
-        l2 = fit_classifier(model, settings, features, labels).l2
+        say(
+            'The classifier is fitted here, without the cells that calibrate '
+            'it: that of tools/test.py may know them.'
+        )
+        l2 = fit_classifier(model, settings, features, labels, say).l2
         del features
     reference = make_reference(parts.train, rows, known)
     bank = reference.features.float()  # as it is in the bundle

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.progress import track
 
 from ..datasets.image_io import read_image
+from ..progress import track
 
 SIDE = 64  # pixels that are compared, a side
 
@@ -72,7 +72,7 @@ def _close_hashes(
     signs = bits.astype(np.float32) * 2 - 1
     width = signs.shape[1]
     starts = range(0, len(signs), block)
-    for start in track(starts, 'Comparing hashes'):
+    for start in track(starts, 'Comparing hashes', what='blocks'):
         rows = signs[start : start + block]
         product = rows @ signs[start:].T
         near = np.argwhere(product >= width - 2 * max_distance)
