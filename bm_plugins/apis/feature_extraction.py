@@ -86,6 +86,10 @@ def extract_to_file(
         for _ in batches:
             pass
         return len(cells), 0
+    print(
+        f'Features of {len(cells)} images in {len(loader)} batches.',
+        flush=True,
+    )
     infos = [cells.get_data_info(i) for i in range(len(cells))]
     length = write_features(
         file,

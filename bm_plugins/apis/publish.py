@@ -74,6 +74,7 @@ def publish(
     def outputs(part: Matek, name: str, rows: list[int] | None = None):
         rows = range(len(part)) if rows is None else rows
         files = [part.get_data_info(row)['img_path'] for row in rows]
+        say(f'{name}: {len(files)} images.')
         return network_outputs(
             model,
             files,
