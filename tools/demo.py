@@ -32,7 +32,7 @@ from bm_plugins.report.run_folder import read_run  # noqa: E402
 START = time.monotonic()
 # The default settings, measured.
 MEASURED = """\
-With 2,000 cells and 20 epochs it took 5 minutes on two CPU cores (2.1 GHz)
+With 2,000 cells and 20 epochs it took 5 minutes on two cores of an AMD EPYC
 that did nothing else, and 15 to 35 minutes on them beside other work."""
 SCORE = 'macro_f1'
 AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')

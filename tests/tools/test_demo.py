@@ -43,7 +43,7 @@ def test_own_cells_from_folder_to_table(tmp_path, tool):
         'Six steps: take your cells, pretrain 2 epochs without labels'
     )
     said = done.stdout[: done.stdout.index('== 1/6')]
-    assert '5 minutes on two CPU cores' in said and '15 to 35' in said
+    assert '5 minutes on two cores' in said and '15 to 35' in said
     assert f'{os.cpu_count()} cores' in said
     table = done.stdout[done.stdout.index('== F1 by class') :]
     for step in range(1, 7):
