@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -100,6 +100,7 @@ def track(
     title: str,
     total: int | None = None,
     what: str = 'images',
+    **options: Any,
 ) -> Iterator[_Item]:
     """Go through items and say how far that is.
 
@@ -109,12 +110,13 @@ def track(
         total (int, optional): How many they are. Defaults to None: their
             length.
         what (str): As for :class:`Progress`.
+        **options: As for :class:`Progress`.
 
     Yields:
         The items.
     """
     total = len(items) if total is None else total
-    with Progress(total, title, what) as progress:
+    with Progress(total, title, what, **options) as progress:
         for item in items:
             yield item
             progress.add()
