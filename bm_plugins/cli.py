@@ -3,6 +3,7 @@
 import argparse
 import os
 import runpy
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -33,8 +34,8 @@ ENVIRONMENT = (
 def run(main: Callable[[], None]) -> None:
     """Run ``main``; an error or a signal ends it by one line.
 
-    The status is 2 for an InputError, and 75 for Preempted, which asks a
-    scheduler to try again.
+    The status is 2 for an InputError, 130 for Ctrl-C, and 75 for Preempted,
+    which asks a scheduler to try again.
     """
     try:
         main()
@@ -47,9 +48,13 @@ def run(main: Callable[[], None]) -> None:
         message = str(error).rpartition(f'{name}: ')[2].strip()
         print(f'error: {message}', file=sys.stderr, flush=True)
         _end(2)
-    except Preempted as signal:
+    except KeyboardInterrupt:
         if os.environ.get('RANK', '0') == '0':
-            print(signal, file=sys.stderr, flush=True)
+            print('stopped by SIGINT.', file=sys.stderr, flush=True)
+        _end(128 + signal.SIGINT)
+    except Preempted as stopped:
+        if os.environ.get('RANK', '0') == '0':
+            print(stopped, file=sys.stderr, flush=True)
         _end(os.EX_TEMPFAIL)
     if dist.is_initialized():
         dist.destroy_process_group()

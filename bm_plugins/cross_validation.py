@@ -1,11 +1,13 @@
 """Every fold of a config, trained and tested."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from .datasets.manifest import read_manifest
 from .errors import InputError
 from .experiment import Experiment, linear_config, read_config
+from .progress import duration
 from .report.folds import write_folds
 from .report.run_folder import Run, read_run
 
@@ -61,13 +63,16 @@ def cross_validate(
             'images must stay out of it. It is for pretraining without '
             'labels, as configs/swav_bm.py.'
         )
-    pretrained = None
+    start, pretrained = time.monotonic(), None
     if transductive:
+        print('Pretraining once, on all images', flush=True)
         pretrained = Experiment(
             root, config, test, gpus, [*options, _EVERYTHING]
         ).run_training(folder / 'pretraining')
     runs = []
     for fold in range(folds):
+        passed = duration(time.monotonic() - start)
+        print(f'Fold {fold}, {fold + 1} of {folds}, at {passed}', flush=True)
         experiment = Experiment(
             root,
             None if transductive else config,

@@ -1,5 +1,7 @@
 """What ends a run in one line: a user's error, or a signal."""
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message says what to do.
@@ -20,6 +22,13 @@ class Preempted(Exception):
 
     The command line tools print its message and exit with status 75.
     """
+
+
+def listed(items: Iterable[str], most: int = 3) -> str:
+    """The first of many names, and how many more there are."""
+    items = list(items)
+    more = f' and {len(items) - most} more' if len(items) > most else ''
+    return ', '.join(items[:most]) + more
 
 
 def first_line(error: BaseException) -> str:

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +21,13 @@ from .compat.quiet_logs import warnings_only
 from .engine.config_check import check_config, check_option
 from .errors import InputError
 from .output_folder import make_folder
+from .progress import duration, next_line
 
+EVERY = 30.0  # seconds between words of what goes on, at least
+_STEP = re.compile(
+    r'(?:Epoch|Iter)\(\w+\) *(?:\[ *\d+(?:/ *\d+)?\])+'
+    r'|Fitting: \d+ of \d+ fits'
+)
 LINEAR = ('linear_bm.py', 'linear_tiny_bm.py', 'linear_r18_bm.py')
 
 
@@ -63,6 +72,7 @@ class Experiment:
         self._claim(folder, pretrained)
         test = folder / 'test'
         if (test / 'predictions.csv').is_file():  # the last that is written
+            print(f'{test} is finished.', flush=True)
             return test
         checkpoint, options = 'none', list(self.test_options)
         if pretrained:
@@ -102,18 +112,8 @@ class Experiment:
             command += ['--cfg-options', *options]
         print('$ ' + ' '.join(command), flush=True)
         log = folder / 'output.log'
-        with open(log, 'ab') as stream:
-            status = subprocess.run(
-                command,
-                cwd=self.root,
-                env={
-                    **os.environ,
-                    'PYTHON': sys.executable,
-                    **(self.env or {}),
-                },
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            ).returncode
+        env = {'PYTHON': sys.executable, **(self.env or {})}
+        status = run_child(command, self.root, env, log)
         if status:
             said = [
                 line
@@ -169,6 +169,78 @@ class Experiment:
         if not file.is_file():  # the run itself says so
             return None
         return sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def run_child(
+    command: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    log: Path | None = None,
+) -> int:
+    """Run a command; what interrupts this process ends it, too.
+
+    Args:
+        command (Sequence[str]): Program and arguments.
+        folder (Path): Where to run it.
+        env (Mapping[str, str]): Environment variables beside this process's.
+        log (Path, optional): Gets its output; this process then says now and
+            then how far it is. Defaults to None: the output goes where this
+            process's does.
+
+    Returns:
+        int: Its exit status.
+    """
+    with ExitStack() as stack:
+        streams, seen = {}, 0
+        if log:
+            print(f'  its output: {log}', flush=True)
+            stream = stack.enter_context(open(log, 'ab'))
+            streams = dict(stdout=stream, stderr=subprocess.STDOUT)
+            seen = stream.tell()
+        start = time.monotonic()
+        process = stack.enter_context(
+            subprocess.Popen(
+                command, cwd=folder, env={**os.environ, **env}, **streams
+            )
+        )
+        try:
+            due = next_line(0, EVERY) if log else None
+            while True:
+                passed = time.monotonic() - start
+                try:
+                    status = process.wait(due and max(due - passed, 0.01))
+                except subprocess.TimeoutExpired:
+                    passed = time.monotonic() - start
+                    due = next_line(passed, EVERY)
+                    said = f'  {duration(passed)} {last_step(log, seen)}'
+                    print(said.rstrip(), flush=True)
+                else:
+                    break
+        except BaseException:
+            process.terminate()  # a training saves where it is
+            process.wait()
+            raise
+        if log:
+            took = duration(time.monotonic() - start)
+            print(f'  ended after {took}', flush=True)
+    return status
+
+
+def last_step(log: Path, start: int = 0) -> str:
+    """The last step that a log speaks of.
+
+    Args:
+        log (Path): The output of a training or test.
+        start (int): Bytes to pass over, of an earlier run. Defaults to 0.
+
+    Returns:
+        str: As ``'Epoch(train) [3][10/18]'``; ``''`` where there is none.
+    """
+    with open(log, 'rb') as stream:
+        stream.seek(max(start, log.stat().st_size - 2**14))
+        text = stream.read().decode(errors='replace')
+    steps = _STEP.findall(text)
+    return ' '.join(steps[-1].split()) if steps else ''
 
 
 def chosen_checkpoint(trained: Path) -> Path:

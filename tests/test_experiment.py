@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from bm_plugins import experiment
 from bm_plugins.errors import InputError
 from bm_plugins.experiment import (
     Experiment,
     chosen_checkpoint,
+    last_step,
     linear_config,
     read_config,
+    run_child,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,3 +102,33 @@ def test_a_step_that_fails_says_why(tmp_path, monkeypatch):
     assert f'data_root {tmp_path}/none is no folder' in message
     log = tmp_path / 'run/test/output.log'
     assert str(log) in message and 'is no folder' in log.read_text()
+
+
+def test_says_where_the_output_goes_and_how_far_it_is(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(experiment, 'EVERY', 0.2)
+    log = tmp_path / 'output.log'
+    log.write_text('Epoch(train)  [9][9/9]\n')  # of the run before
+    script = 'echo "INFO - Epoch(train)  [ 2][10/18]  lr: 1"; sleep 1; exit 3'
+    command = ['sh', '-c', script]
+    assert run_child(command, tmp_path, {}, log) == 3
+    first, *between, last = capsys.readouterr().out.splitlines()
+    assert first == f'  its output: {log}'
+    assert 1 <= len(between) <= 5
+    assert {x.lstrip(' 01s') for x in between} == {'Epoch(train) [ 2][10/18]'}
+    assert last == '  ended after 1 s'
+
+
+def test_the_last_step_of_a_log(tmp_path):
+    log = tmp_path / 'output.log'
+    log.write_text('warming up\n')
+    assert last_step(log) == ''
+    log.write_text(
+        'Iter(train) [  10/1000]  lr: 1\nEpoch(test)  [3/7]    eta: 0:00:04\n'
+    )
+    assert last_step(log) == 'Epoch(test) [3/7]'
+    with open(log, 'a') as stream:
+        stream.write('mmengine - INFO - Fitting: 10 of 31 fits after 12 s\n')
+    assert last_step(log) == 'Fitting: 10 of 31 fits'
+    assert last_step(log, log.stat().st_size) == ''

@@ -46,6 +46,11 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
     run, fitted_on = read_run(args.run), read_run(args.fit)
+    print(
+        f'Fitting on {len(fitted_on.paths)} images, then {args.replicates} '
+        f'bootstrap draws of {len(run.paths)}, twice.',
+        flush=True,
+    )
     temperature, scores = calibrate(run, fitted_on, args.replicates, args.seed)
     file = args.run / 'calibration.csv'
     write_calibration(file, run, temperature, scores)

@@ -25,6 +25,7 @@ from bm_plugins.apis.explain_page import (  # noqa: E402
 )
 from bm_plugins.optional_package import need_packages  # noqa: E402
 from bm_plugins.output_folder import make_folder  # noqa: E402
+from bm_plugins.progress import track  # noqa: E402
 from bm_plugins.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
@@ -65,7 +66,8 @@ def main() -> None:
     folder = make_folder(args.out)
     start = time.perf_counter()
     options = (args.code, args.nearest, args.um_per_px)
-    cells = list(explain(bundle, args.cells, *options))
+    looks = explain(bundle, args.cells, *options)
+    cells = [*track(looks, 'Explaining', len(args.cells), 'cells')]
     seconds = time.perf_counter() - start
     write_nearest(cells, bundle, folder / 'nearest.csv')
     write_page(cells, bundle, folder / 'explain.html')

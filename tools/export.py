@@ -64,8 +64,14 @@ def main() -> None:
     check_formats(bundle, args.formats)
     images = check_images(bundle, args.images, args.check)
     origin = args.check or 'the bundle'
-    print(f'Comparing with PyTorch on {len(images)} images of {origin}.')
-    for done in export(bundle, args.formats, args.out, images):
+    print(
+        f'Comparing with PyTorch on {len(images)} images of {origin}.',
+        flush=True,
+    )
+    written = export(bundle, args.formats, args.out, images)
+    for name in args.formats:
+        print(f'{name}: writing and comparing', flush=True)
+        done = next(written)
         print(
             f'{done.name}: {done.file}, largest difference '
             f'{done.difference:.1e}',

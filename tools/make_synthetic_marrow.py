@@ -14,8 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -30,6 +28,7 @@ from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
     image_path,
 )
 from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins.progress import track  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -111,9 +110,9 @@ def make_collection(out: Path, images: int, seed: int, workers: int) -> None:
     with ThreadPoolExecutor(workers) as pool:
         done = track(
             pool.map(write, wanted),
-            description='Drawing cells',
-            total=images,
-            console=Console(stderr=True),
+            'Drawing cells',
+            images,
+            'cells',
         )
         try:
             for _ in done:

@@ -65,6 +65,8 @@ def main() -> None:
     bad = np.flatnonzero(pack.index['length'] < 0)
     for row in bad[:20]:
         print(f'  cannot be read: {paths[row]}')
+    if len(bad) > 20:
+        print(f'  and {len(bad) - 20} more')
     print(
         f'{file} is {"whole" if args.check else "ready"}: {len(pack)} images, '
         f'{len(bad)} of them unreadable, {pack.header["bytes"] / 1e6:.1f} MB'

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Put runs beside the paper's Tables 2, 3 and 4.
 
-Each RUN is the --work-dir of tools/test.py or of tools/kfold.py. Writes
-table2, table3 and table4 as .csv, .md and .tex, and report.md with all of
-them, the protocols and what the averages run over.
+Each RUN is the --work-dir of tools/test.py or of tools/kfold.py, or the --out
+of tools/evaluate_features.py. Supervised ones stand in table2 and table3,
+linear classifiers on frozen features in table4, k-NN in a table5. Writes them
+as .csv, .md and .tex, and report.md with all of them, the protocols and what
+the averages run over.
 """
 
 import argparse
@@ -40,11 +42,12 @@ def main() -> None:
         help='test images a class needs for the second macro average',
     )
     args = parser.parse_args()
-    write_report(args.runs, args.out, args.names, args.min_support)
+    numbers = write_report(args.runs, args.out, args.names, args.min_support)
     read = [file for run in args.runs for file in sorted(run.glob('*.csv'))]
     write_run_manifest(args.out, inputs=file_facts(read))
     print((args.out / 'report.md').read_text(encoding='utf-8'))
-    print(f'Written to {args.out}: report.md table{{2,3,4}}.{{csv,md,tex}}')
+    tables = ','.join(map(str, numbers))
+    print(f'Written to {args.out}: report.md table{{{tables}}}.{{csv,md,tex}}')
 
 
 if __name__ == '__main__':

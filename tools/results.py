@@ -10,6 +10,7 @@ resumed, so the same command goes on.
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from bm_plugins.experiment import (  # noqa: E402
     chosen_checkpoint,
     linear_config,
 )
+from bm_plugins.progress import duration  # noqa: E402
 from bm_plugins.report.results_table import results_table  # noqa: E402
 from bm_plugins.report.run_folder import read_run  # noqa: E402
 from bm_plugins.run_manifest import write_run_manifest  # noqa: E402
@@ -63,8 +65,16 @@ def main() -> None:
         raise InputError(f'--data {args.data} is no folder.')
     os.environ['BM_DATA_ROOT'] = os.path.abspath(args.data)
     runs = {name: [] for name in [*EXPERIMENTS, CLASSIC]}
+    start, total = time.monotonic(), args.seeds * len(runs)
+
+    def say(name: str, seed: int) -> None:
+        number = 1 + sum(map(len, runs.values()))
+        passed = duration(time.monotonic() - start)
+        print(f'Run {number} of {total}: {name}, seed {seed}, at {passed}')
+
     for seed in range(args.seeds):
         for name, config in EXPERIMENTS.items():
+            say(name, seed)
             folder = run_folder(args.work_dir, name, seed)
             runs[name].append(
                 experiment(config, seed, args.epochs, args.gpus).run(folder)
@@ -75,6 +85,7 @@ def main() -> None:
             f'randomness.seed={seed}',
             f'load_from={chosen_checkpoint(swav)}',
         ]
+        say(CLASSIC, seed)
         runs[CLASSIC].append(
             Experiment(ROOT, sgd, sgd, args.gpus, options).run(
                 run_folder(args.work_dir, CLASSIC, seed)

@@ -12,7 +12,6 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmpretrain.registry import DATASETS
-from rich.progress import track
 from torch.utils.data import DataLoader, Dataset
 
 from ..datasets.manifest import protocol_of
@@ -21,6 +20,7 @@ from ..engine.features import backbone_features, feature_batches
 from ..engine.runner import MarrowRunner
 from ..errors import InputError
 from ..machine import versions
+from ..progress import track
 from ..report.pictures.frozen_features import (
     build_model,
     labelled,
@@ -86,6 +86,10 @@ def extract_to_file(
         for _ in batches:
             pass
         return len(cells), 0
+    print(
+        f'Features of {len(cells)} images in {len(loader)} batches.',
+        flush=True,
+    )
     infos = [cells.get_data_info(i) for i in range(len(cells))]
     length = write_features(
         file,
@@ -101,7 +105,7 @@ def extract_to_file(
 def _on_cpu(
     batches: Iterator, loader: DataLoader
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for rows, _, values in track(batches, 'Features', len(loader)):
+    for rows, _, values in track(batches, 'Features', len(loader), 'batches'):
         yield rows.cpu().numpy(), values.float().cpu().numpy()
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ..progress import Progress
 from .cell_images import CellImages, read_chunks
 from .cell_list import CellList, printable
 from .cell_predictor import CellPredictor
-from .cell_progress import CellProgress
 from .prediction_parts import Part, PredictionParts
 from .prediction_table import table_rows
 from .together import rank_and_size
@@ -58,7 +58,8 @@ def predict_share(
         workers if missing else 0,
     )
     total = sum(map(len, ranges))
-    with CellProgress(total, shown=rank == 0 and total > 0) as progress:
+    shown = rank == 0 and total > 0
+    with Progress(total, 'Predicting', 'cells', shown) as progress:
         for number, indices in zip(missing, ranges, strict=True):
             features, faults, fields = [], [], []
             while len(faults) < len(indices):

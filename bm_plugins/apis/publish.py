@@ -78,6 +78,7 @@ def publish(
     def outputs(part: Matek, name: str, rows: list[int] | None = None):
         rows = range(len(part)) if rows is None else rows
         files = [part.get_data_info(row)['img_path'] for row in rows]
+        say(f'{name}: {len(files)} images.')
         return network_outputs(
             model,
             files,
@@ -95,8 +96,11 @@ def publish(
         features, _ = outputs(parts.train, 'Training part')
         known = features[rows]  # a copy; the fit overwrites them
         labels = torch.as_tensor(parts.train.get_gt_labels())
-        say(f'Fitting {len(classes)} classes on {len(labels)} images.')
-        l2 = fit_classifier(model, settings, features, labels).l2
+        say(
+            'The classifier is fitted here, without the cells that calibrate '
+            'it: that of tools/test.py may know them.'
+        )
+        l2 = fit_classifier(model, settings, features, labels, say).l2
         del features
     reference = make_reference(parts.train, rows, known)
     bank = reference.features.float()  # as it is in the bundle

@@ -1,5 +1,7 @@
 """The network of a bundle from a config and a checkpoint."""
 
+from collections.abc import Callable
+
 import torch
 from mmpretrain.registry import MODELS
 from torch import Tensor
@@ -80,7 +82,11 @@ def _check_length(model: BundleModel, size: tuple[int, int]) -> None:
 
 
 def fit_classifier(
-    model: BundleModel, settings: Settings, features: Tensor, labels: Tensor
+    model: BundleModel,
+    settings: Settings,
+    features: Tensor,
+    labels: Tensor,
+    say: Callable[[str], object] | None = None,
 ) -> LinearProbe:
     """Fit the classifier of a frozen network, in place.
 
@@ -89,6 +95,7 @@ def fit_classifier(
         settings (Settings): Regularisations to choose from.
         features (Tensor): Training features (N, D), overwritten.
         labels (Tensor): Classes (N,).
+        say (Callable, optional): As for :func:`fit_linear_probe`.
 
     Returns:
         LinearProbe: What was fitted.
@@ -100,6 +107,7 @@ def fit_classifier(
         model.fc.out_features,
         settings.l2 or GRID,
         settings.folds,
+        say=say,
     )
     with torch.no_grad():
         model.fc.weight.copy_(probe.weight)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..progress import track
 from .bundle_model import BundleModel
 from .read_cell import CellReader
 
@@ -57,7 +57,7 @@ def network_outputs(
     )
     tables = None
     at = 0
-    for images in track(loader, title):
+    for images in track(loader, title, what='batches'):
         found = model(images.to(model.mean.device))
         if tables is None:  # one place an image: never a second copy of all
             tables = [torch.empty(len(files), part.size(1)) for part in found]

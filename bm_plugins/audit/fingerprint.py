@@ -13,10 +13,10 @@ import cv2
 import imagehash
 import numpy as np
 from PIL import Image
-from rich.progress import Progress
 
 from ..datasets.image_io import check_workers, decode_image, read_content
 from ..errors import InputError, UnreadableImage
+from ..progress import Progress
 
 SIDE = 64  # pixels a side of the small image, of which the spectrum is taken
 RADIUS = 22  # highest frequency of the spectrum, in waves a side
@@ -159,19 +159,18 @@ def fingerprints(
                 file, 'a', newline='', encoding='utf-8', errors='replace'
             ) as stream,
             ProcessPoolExecutor(workers) as pool,
-            Progress() as bar,
+            Progress(len(paths), 'Reading images') as bar,
         ):
             stream.write('\n' if cut else '')
             writer = csv.writer(stream, lineterminator='\n')
             if new:
                 writer.writerow(COLUMNS)
-            task = bar.add_task('Reading images', total=len(paths))
-            bar.advance(task, len(paths) - len(missing))
+            bar.add(len(paths) - len(missing))
             results = pool.map(read, missing, chunksize=32)
             for count, result in enumerate(results):
                 known[result.path] = result
                 writer.writerow(astuple(result))
-                bar.advance(task)
+                bar.add()
                 if count % 256 == 0:
                     stream.flush()
     except OSError as error:

@@ -9,9 +9,9 @@ import cv2
 import imagehash
 import numpy as np
 from PIL import Image
-from rich.progress import track
 
 from ..datasets.image_io import read_image
+from ..progress import track
 from .fingerprint import SIDE, small_grey
 
 MIN_LIKENESS = 0.76  # correlation of two spectra
@@ -212,7 +212,7 @@ def _close(
     processor's cache holds: N² / 2 · width multiplications.
     """
     height, width = tile
-    for start in track(range(0, len(rows), height), title):
+    for start in track(range(0, len(rows), height), title, what='blocks'):
         some = rows[start : start + height]
         for other in range(start, len(rows), width):
             product = some @ rows[other : other + width].T

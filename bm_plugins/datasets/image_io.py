@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image, ImageCms, ImageOps
-from rich.progress import track
 from torchvision.io import decode_jpeg
 
 from ..errors import InputError, UnreadableImage
+from ..progress import track
 from .layout import IMAGE_ENDINGS, OTHER_IMAGES
 from .value_range import MAX_PIXELS, ORIENTATION, check_pixels, read_deep
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from .layout import IMAGE_FOLDERS
 
 
@@ -111,7 +111,7 @@ def unmatched(
         folder (str or Path): What paths are relative to.
         example (str): A path that would match. Defaults to none.
     """
-    named = ', '.join(wrong[:3]) + (', …' if len(wrong) > 3 else '')
+    named = listed(wrong)
     like = f', as {example}' if example else ''
     return InputError(
         f'{where}: {len(wrong)} of {number} rows match no image: {named}. '
@@ -189,9 +189,9 @@ def check_files(
     if not os.path.isdir(folder):
         raise InputError(f'image folder {folder} does not exist.')
     if missing := on_disk(paths, folder)[1]:
-        named = ', '.join(paths[row] for row in missing[:3])
+        named = listed(paths[row] for row in missing)
         raise InputError(
             f'{manifest} names {len(missing)} file(s) that are not in '
-            f'{folder}, the first: {named}. Complete the folder, or '
+            f'{folder}: {named}. Complete the folder, or '
             'write the manifest anew by tools/prepare_matek.py.'
         )

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.logging import print_log
-from rich.progress import track
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
+from ..progress import track
 from .image_io import decode_image
 from .packed_images import (
     HEADER_BYTES,

@@ -7,9 +7,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
-from ..errors import InputError
+from ..errors import InputError, listed
+from ..progress import track
 
 # What is kept of an image: its file as it is, or its pixels.
 KINDS = ('jpeg', 'decoded')
@@ -151,7 +151,7 @@ class PackedImages:
             if zlib.crc32(data) != record['crc']:
                 damaged.append(name)
         if damaged or content.hexdigest() != self.header['content']:
-            what = ', '.join(damaged[:10]) or 'no image by its own checksum'
+            what = listed(damaged, 10) or 'no image by its own checksum'
             raise InputError(
                 f'{self.file} is damaged; {len(damaged)} image(s) are not as '
                 f'they were packed: {what}. Delete it: the next start builds '

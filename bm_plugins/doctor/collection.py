@@ -55,7 +55,7 @@ def _look(root: Path) -> list[Finding]:
     findings = [Finding(OK, 'data', text)]
     if own:
         text = (
-            f'codes that the release does not have: {" ".join(own[:5])}. Name '
+            f'codes that the release does not have: {" ".join(own)}. Name '
             'your classes in the config: metainfo=dict(classes=...).'
         )
         findings.append(Finding(WARNING, 'classes', text))

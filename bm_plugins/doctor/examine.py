@@ -1,8 +1,9 @@
 """All checks, one after the other, whatever fails."""
 
+from collections import Counter
 from importlib import import_module
 
-from .finding import PROBLEM, Finding
+from .finding import PROBLEM, WARNING, Finding
 
 # Modules beside this one; each has check(data_root) -> list[Finding].
 # Imported one at a time: what they need may be what is broken.
@@ -19,15 +20,21 @@ def examine(data_root: str | None = None) -> int:
     Returns:
         int: 0, or 1 where there is a problem.
     """
-    problems = 0
+    levels: Counter[str] = Counter()
     for name in CHECKS:
         for finding in _findings(name, data_root):
             print(finding, flush=True)
-            problems += finding.level == PROBLEM
+            levels[finding.level] += 1
+    problems, warned = levels[PROBLEM], levels[WARNING]
+    warnings = f'{warned} warning{"s" * (warned != 1)}'
     if problems:
-        print(f'\n{problems} problem(s): mend the first, then run this again.')
+        said = f'{problems} problem{"s" * (problems != 1)}, {warnings}: mend '
+        said += 'the first problem, then run this again.'
+    elif warned:
+        said = f'No problem, {warnings}: it runs, but read above what to do.'
     else:
-        print('\nNo problem found.')
+        said = 'No problem, no warning.'
+    print(f'\n{said}')
     return int(problems > 0)
 
 

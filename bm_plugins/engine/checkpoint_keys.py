@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import InputError, listed
 
 
 def backbone_weights(
@@ -40,21 +40,21 @@ def backbone_weights(
     if not found:
         raise InputError(
             f'checkpoint {filename} has no backbone: its keys are '
-            f'{_some(weights)}; expected backbone.*, as '
-            f'{_some("backbone." + key for key in expected)}. Give the .pth '
+            f'{listed(weights)}; expected backbone.*, as '
+            f'{listed("backbone." + key for key in expected)}. Give the .pth '
             'file of a pretraining run.'
         )
     problems = []
     if missing := [key for key in expected if key not in found]:
-        problems.append(f'lacks {_some(missing)}')
+        problems.append(f'lacks {listed(missing)}')
     if extra := [key for key in found if key not in expected]:
-        problems.append(f'holds {_some(extra)}, which the model has not')
+        problems.append(f'holds {listed(extra)}, which the model has not')
     if reshaped := [
         f'{key} {tuple(found[key].shape)} for {tuple(value.shape)}'
         for key, value in expected.items()
         if key in found and found[key].shape != value.shape
     ]:
-        problems.append(f'has other shapes: {_some(reshaped)}')
+        problems.append(f'has other shapes: {listed(reshaped)}')
     if problems:
         raise InputError(
             f'checkpoint {filename} does not fit the backbone '
@@ -94,7 +94,7 @@ def model_weights(
     if wrong:
         raise InputError(
             f'checkpoint {filename} does not fit the model of the config: '
-            f'{len(wrong)} keys differ ({_some(wrong)}). Use the config that '
+            f'{len(wrong)} keys differ ({listed(wrong)}). Use the config that '
             'the checkpoint was trained with.'
         )
     return weights
@@ -169,9 +169,3 @@ def _name(backbone: nn.Module) -> str:
     return (
         f', or BM_TIMM of the file, not {said["model_name"]}' if said else ''
     )
-
-
-def _some(keys, most: int = 3) -> str:
-    keys = list(keys)
-    more = f' and {len(keys) - most} more' if len(keys) > most else ''
-    return ', '.join(keys[:most]) + more

@@ -5,7 +5,7 @@ from math import isqrt
 
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, listed
 
 # Left out: heads of pretraining, and the token that hides patches in it.
 _TRAINING = ('dino_head.', 'ibot_head.', 'mask_token')
@@ -46,7 +46,7 @@ def convert_dinobloom(checkpoint: Mapping, filename: str) -> dict[str, Tensor]:
     wanted = {'cls_token', 'pos_embed', 'patch_embed.proj.weight'}
     wanted |= {'blocks.0.ls1.gamma', 'norm.weight'}
     if not wanted <= {*weights} or 'register_tokens' in weights:
-        found = ', '.join([*weights][:3]) or 'nothing'
+        found = listed(weights) or 'nothing'
         raise InputError(
             f'{filename} is no file of DinoBloom or of DINOv2 without '
             'registers: expected teacher with backbone.cls_token, '

@@ -1,15 +1,19 @@
 """Features of a whole part, of all ranks, in its own order."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dist import all_gather, is_main_process
+from mmengine.logging import print_log
 from mmengine.runner import autocast
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 from torch.utils.data import DataLoader, Dataset
+
+from ..progress import track
 
 
 def backbone_features(backbone: nn.Module, inputs: Tensor) -> Tensor:
@@ -81,7 +85,12 @@ def extract_features(
     """
     keep = on_all_ranks or is_main_process()
     table = labels = seen = torch.empty(0)
-    batches = feature_batches(model, dataloader, features, fp16)
+    batches = track(
+        feature_batches(model, dataloader, features, fp16),
+        *('Features', len(dataloader), 'batches'),
+        shown=is_main_process(),
+        say=partial(print_log, logger='current'),
+    )
     for rows, classes, values in batches:
         if not keep:
             continue

@@ -112,23 +112,12 @@ class LinearProbeLoop(TestLoop):
         return super().run()
 
     def _fit_head(self) -> None:
-        logger = self.runner.logger
         head = self.model.head.fc
         features, labels = self._train_features()
         if is_main_process():
-            logger.info(
-                f'Fitting {self.num_classes} classes on {len(labels)} '
-                f'features of length {features.size(1)}.'
-            )
             probe = fit_linear_probe(
-                features, labels, self.num_classes, self.l2, self.folds
-            )
-            listed = ', '.join(
-                f'{k:g}: {v:.4f}' for k, v in probe.scores.items()
-            )
-            logger.info(
-                f'L2 {probe.l2:g}, by macro F1 of {self.folds}-fold '
-                f'cross-validation inside the training part ({listed}).'
+                *(features, labels, self.num_classes, self.l2, self.folds),
+                say=self.runner.logger.info,
             )
             with torch.no_grad():
                 head.weight.copy_(probe.weight)

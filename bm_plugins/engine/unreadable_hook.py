@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
 from ..csv_file import write_csv
+from ..errors import listed
 
 
 @HOOKS.register_module()
@@ -35,10 +36,9 @@ class UnreadableHook(Hook):
         ]
         file = Path(runner.work_dir, 'unreadable.csv')
         write_csv(file, ['path', 'skipped'], rows)
-        named = ', '.join(path for path, _ in rows[:3])
-        more = f' and {len(rows) - 3} more' if len(rows) > 3 else ''
+        named = listed(path for path, _ in rows)
         runner.logger.warning(
-            f'{len(rows)} image(s) cannot be read: {named}{more}. Skipped '
+            f'{len(rows)} image(s) cannot be read: {named}. Skipped '
             f'{total} times so far, the next image in the place of each; '
             f'listed in {file}.'
         )

@@ -1,6 +1,6 @@
 """Softmax regression on frozen features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ def choose_l2(
     folds: int,
     seed: int,
     spectrum: Spectrum | None = None,
+    fitted: Callable[[int], object] | None = None,
 ) -> tuple[float, dict[float, float]]:
     """Choose the regularisation inside the training part.
 
@@ -79,6 +80,8 @@ def choose_l2(
         seed (int): Seed of the folds.
         spectrum (Spectrum, optional): :func:`principal_axes` of the features,
             where known. Defaults to None: they are computed.
+        fitted (Callable, optional): Is told the number of fits after each
+            ``l2``. Defaults to None: nobody is.
 
     Returns:
         tuple: The chosen ``l2``, and the macro F1 by ``l2``; the strongest
@@ -99,6 +102,8 @@ def choose_l2(
     for l2 in grid:  # from strong to weak, each from the one before
         fits.minimise(l2, 1e-4)  # near enough to choose by, and far quicker
         predictions[l2] = known[fits.held_out_predictions()]
+        if fitted:
+            fitted(folds)
     truth = labels[held_out].cpu().numpy()
     present = np.unique(truth)
     scores = {}

@@ -1,5 +1,7 @@
 """A column of the report's tables: a tested run, or the folds of one."""
 
+import json
+import shlex
 from collections import defaultdict
 from dataclasses import dataclass
 from math import nan
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..apis.config_text import parse_config
 from ..errors import InputError
 from ..evaluation.bootstrap import bootstrap_matrices
 from ..evaluation.fold_interval import fold_interval
@@ -16,6 +19,12 @@ from .folds import FOLDS, SUMMARY, read_protocol
 from .run_folder import read_run, read_table
 
 METRICS = ('precision', 'recall', 'f1')
+KINDS = {
+    'supervised': 'supervised',
+    'linear': 'linear classifier on frozen features',
+    'neighbours': 'k-NN on frozen features',
+    '': 'how it was trained is not recorded, so it is in each table',
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Method:
 
     Attributes:
         name (str): For the head of its column.
-        protocol (str): How the test images were chosen.
+        kind (str): One of ``KINDS``; ``''`` where it is not recorded.
+        protocol (str): How it classifies and how the test images were chosen.
         names (dict[str, str]): Full name of each class code.
         support (dict[str, int]): Test images of each class that has any.
         cells (dict): Cell of each ``(metric, code)``, and of the averages
@@ -43,6 +53,7 @@ class Method:
     """
 
     name: str
+    kind: str
     protocol: str
     names: dict[str, str]
     support: dict[str, int]
@@ -83,14 +94,55 @@ def read_method(
         if wanted.any():
             ends = map(float, percentile_interval(drawn))
         common[metric] = Cell(value, *ends)
+    kind, what = kind_of(folder)
     return Method(
         name,
-        f'{run.protocol}; {len(run.labels)} test images',
+        kind,
+        f'{run.protocol}; {len(run.labels)} test images; {what}',
         dict(zip(run.codes, run.names, strict=True)),
         {c: int(n) for c, n in zip(run.codes, sizes, strict=True) if n},
         {key: Cell(f.value, f.low, f.high) for key, f in run.figures.items()},
         common,
     )
+
+
+def kind_of(folder: Path) -> tuple[str, str]:
+    """What kind of method left a run's folder, as its record says.
+
+    Args:
+        folder (Path): The ``--work-dir`` of ``tools/test.py``, or the
+            ``--out`` of ``tools/evaluate_features.py``.
+
+    Returns:
+        tuple[str, str]: One of ``KINDS``, and what to print.
+    """
+    try:
+        if (folder / 'run_test.json').is_file():
+            record = json.loads((folder / 'run_test.json').read_text())
+            config = parse_config(record['config']['text'])
+            kind = 'linear' if _is_frozen(config) else 'supervised'
+            start = '' if record['checkpoint'] else 'untrained network, '
+            return kind, start + KINDS[kind]
+        record = json.loads((folder / 'run.json').read_text())
+        script, *args = shlex.split(record['command'])
+        if script.endswith('evaluate_features.py'):
+            knn = any(arg.startswith('--k') for arg in args)
+            kind = 'neighbours' if knn else 'linear'
+            return kind, KINDS[kind]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # of an older version, or damaged
+    return '', KINDS['']
+
+
+def _is_frozen(config: dict) -> bool:
+    """Whether nothing but the classifier was fitted to labels."""
+    test = config.get('test_cfg') or {}
+    backbone = config['model']['backbone']
+    # linear_sgd_*.py; other backbones count layers, not stages.
+    is_resnet = backbone['type'].startswith('ResNe')
+    stages = backbone.get('num_stages', 4)
+    frozen = is_resnet and backbone.get('frozen_stages', -1) >= stages
+    return test.get('type') == 'LinearProbeLoop' or frozen
 
 
 def _read_folds(
@@ -124,9 +176,11 @@ def _read_folds(
         )
         for metric in METRICS
     }
+    kind, what = kind_of(folder / 'fold_0' / 'test')
     return Method(
         name,
-        f'{read_protocol(folder)}; {total} test images in all',
+        kind,
+        f'{read_protocol(folder)}; {total} test images in all; {what}',
         names,
         dict(support),
         {key: _over_folds(v) for key, v in values.items()},

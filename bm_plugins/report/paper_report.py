@@ -7,9 +7,10 @@ from ..atomic_write import atomic_write
 from ..csv_file import write_csv
 from ..errors import InputError
 from ..output_folder import make_folder
-from .method import read_method
+from .method import Method, read_method
 from .published import published
 from .tables import (
+    OURS,
     TITLES,
     common_classes,
     csv_rows,
@@ -24,8 +25,13 @@ def write_report(
     out: Path,
     names: Sequence[str] | None = None,
     min_support: int = 10,
-) -> None:
+) -> list[int]:
     """Write the tables as CSV, Markdown and LaTeX, and ``report.md``.
+
+    A run stands in the tables of its kind: supervised in the paper's 2 and 3,
+    a linear classifier on frozen features in 4, k-NN on them in a fifth,
+    written where there are such runs. Where its kind is not recorded, it
+    stands in the paper's.
 
     Args:
         folders (Sequence[Path]): Of tested runs or of cross-validations.
@@ -34,6 +40,9 @@ def write_report(
             None: the folders' names.
         min_support (int): Test images that a class needs for the second
             macro average. Defaults to 10.
+
+    Returns:
+        list[int]: The tables.
 
     Raises:
         InputError: A run cannot be read, or the names do not fit.
@@ -45,11 +54,21 @@ def write_report(
             'many, each its own.'
         )
     pairs = list(zip(folders, names, strict=True))
-    tested = [read_method(folder, name).support for folder, name in pairs]
-    common = common_classes(tested)
-    # An empty common set leaves its row out; the names are then not used.
-    methods = [read_method(f, n, common or None) for f, n in pairs]
     make_folder(out)
+    kinds = {pair: read_method(*pair).kind for pair in pairs}
+    groups = {
+        kind: _read([p for p, own in kinds.items() if own in alike])
+        for kind, alike in (
+            ('supervised', ('supervised', '')),
+            ('linear', ('linear', '')),
+            ('neighbours', ('neighbours',)),
+        )
+    }
+    if not groups['neighbours']:
+        del groups['neighbours']
+        for end in ('csv', 'md', 'tex'):  # of an earlier report
+            (out / f'table5.{end}').unlink(missing_ok=True)
+    protocols = {m.name: m.protocol for g in groups.values() for m in g}
     lines = [
         '# Beside the paper',
         '',
@@ -60,10 +79,11 @@ def write_report(
         'no intervals.',
         '',
     ]
-    for method in methods:
-        lines.append(f'- {method.name}: {method.protocol}.')
-    for number, title in TITLES.items():
-        table = paper_table(number, methods, min_support)
+    lines += [f'- {name}: {protocols[name]}.' for name in names]
+    numbers = [n for n, kind in OURS.items() if kind in groups]
+    for number in numbers:
+        title = TITLES[number]
+        table = paper_table(number, groups[OURS[number]], min_support)
         header, rows = csv_rows(table)
         write_csv(out / f'table{number}.csv', header, rows)
         _write(out / f'table{number}.md', markdown(table))
@@ -82,6 +102,15 @@ def write_report(
         '',
     ]
     _write(out / 'report.md', '\n'.join(lines))
+    return numbers
+
+
+def _read(pairs: Sequence[tuple[Path, str]]) -> list[Method]:
+    """The methods of a table, with the averages of their common classes."""
+    tested = [read_method(folder, name).support for folder, name in pairs]
+    # An empty common set leaves its row out; the names are then not used.
+    common = common_classes(tested) or None
+    return [read_method(folder, name, common) for folder, name in pairs]
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from ..evaluation.figures import Figure
 
 
@@ -115,7 +115,7 @@ def check_same_test(runs: list[Run]) -> None:
             what = f'its classes are {" ".join(run.codes)}, not those'
         elif run.paths != first.paths:
             other = sorted({*run.paths} ^ {*first.paths})
-            what = f'its test images ({other[0]}, ...) are not those'
+            what = f'its test images ({listed(other)}) are not those'
         elif (run.labels != first.labels).any():
             row = int(np.flatnonzero(run.labels != first.labels)[0])
             what = f'the label of {run.paths[row]} is not that'

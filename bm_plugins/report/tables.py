@@ -12,11 +12,16 @@ TABLES = {
     2: ('f1',),
     3: ('precision', 'recall'),
     4: ('precision', 'recall', 'f1'),
+    5: ('precision', 'recall', 'f1'),
 }
+# Of our columns.
+OURS = {2: 'supervised', 3: 'supervised', 4: 'linear', 5: 'neighbours'}
 TITLES = {
-    2: 'F1 by class, supervised, 20 epochs (the paper’s Table 2)',
+    2: 'F1 by class, supervised (the paper’s Table 2, 20 epochs)',
     3: 'Precision and recall by class, supervised (the paper’s Table 3)',
-    4: 'SwAV and SupCon with a linear classifier (the paper’s Table 4)',
+    4: 'A linear classifier on frozen features (the paper’s Table 4: SwAV '
+    'and SupCon)',
+    5: 'k-NN on frozen features (none of the paper’s)',
 }
 HEADS = {'precision': 'precision', 'recall': 'recall', 'f1': 'F1'}
 
@@ -43,7 +48,7 @@ class Table:
     """A table of the paper beside our columns.
 
     Attributes:
-        number (int): 2, 3 or 4.
+        number (int): 2, 3 or 4 of the paper; 5, which it has not.
         metrics (tuple[str, ...]): Of each column.
         columns (list[str]): Names of the methods, the published first.
         ours (list[str]): Those that were run, the last of ``columns``.
@@ -68,7 +73,7 @@ def paper_table(
     """One of the paper's tables with our columns.
 
     Args:
-        number (int): 2, 3 or 4.
+        number (int): As for :class:`Table`.
         methods (Sequence[Method]): Ours, read with the ``over`` that
             :func:`common_classes` gives.
         min_support (int): Test images of the second macro average.

@@ -129,7 +129,6 @@ RGB = np.zeros((40, 60, 3), np.uint8)
         (Image.new('F', (9, 9)), 'PIL image of mode F: .* 8 or 16 bits'),
         (Image.new('I;16', (9, 9)), 'PIL image of mode I;16'),
     ],
-    ids=str,
 )
 def test_what_is_in_doubt_is_refused(image, message):
     inferencer = CellInferencer(tiny_bundle(), 'cpu')

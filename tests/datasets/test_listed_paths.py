@@ -56,8 +56,8 @@ def test_a_name_alone_counts_where_one_image_has_it(folder):
     listed = ['same.jpg', 'BLA_1.jpg', 'x/BLA_1.jpg', 'bla/1-9/BLA_1.jpg', '']
     message = (
         r'^list: 4 of 5 rows match no image: same.jpg \(several have this '
-        r'name\), x/BLA_1.jpg, bla/1-9/BLA_1.jpg, …\. Expected paths relative '
-        r'to .*BM_cytomorphology_data, as BLA/1-9/BLA_1.jpg\.'
+        r'name\), x/BLA_1.jpg, bla/1-9/BLA_1.jpg and 1 more\. Expected '
+        r'paths relative to .*BM_cytomorphology_data, as BLA/1-9/BLA_1.jpg\.'
     )
     with pytest.raises(InputError, match=message):
         match_paths(listed, KNOWN, folder, 'list')

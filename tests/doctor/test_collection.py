@@ -91,3 +91,17 @@ def test_own_classes(own):
     prepare(own, classes=('BLAST', 'LYT'), overwrite=True)
     finding = only(check(str(own)), 'warning')
     assert finding.name == 'classes' and 'BLAST' in finding.text
+
+
+def test_every_unknown_code_is_named(own):
+    codes = [f'OWN-{i}' for i in range(11)]
+    folder = own / 'BM_cytomorphology_data'
+    [image, *_] = sorted((folder / 'BLA').iterdir())
+    for code in codes:
+        (folder / code).mkdir()
+        shutil.copy(image, folder / code / f'{code}_00001.jpg')
+    prepare(own, classes=('ABE', 'BLA', 'LYT', *codes), overwrite=True)
+    findings = check(str(own))
+    [finding] = [f for f in findings if f.name == 'classes']
+    named = finding.text.partition(': ')[2].partition('. Name')[0]
+    assert named.split() == sorted(codes)

@@ -43,8 +43,29 @@ def test_a_broken_torch(tmp_path, cells):
     assert 'install again' in lines[0] and 'mend the first' in out
 
 
+def test_the_last_line_counts_the_warnings(cells, capsys, monkeypatch):
+    monkeypatch.setattr('bm_plugins.doctor.examine.CHECKS', ('collection',))
+    assert examine(str(cells)) == 0
+    assert capsys.readouterr().out.endswith('\nNo problem, no warning.\n')
+    stamp = cells / 'split.stamp.json'
+    content = stamp.read_bytes()
+    stamp.unlink()
+    try:
+        assert examine(str(cells)) == 0
+    finally:
+        stamp.write_bytes(content)
+    out = capsys.readouterr().out
+    assert 'warning verified' in out
+    last = 'No problem, 1 warning: it runs, but read above what to do.'
+    assert out.splitlines()[-1] == last
+
+
 def test_each_problem_counts(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr('bm_plugins.doctor.examine.CHECKS', ('collection',))
     assert examine(str(tmp_path / 'none')) == 1
     out = capsys.readouterr().out
-    assert out.startswith('problem data') and '1 problem(s)' in out
+    assert out.startswith('problem data')
+    assert out.endswith(
+        '\n1 problem, 0 warnings: mend the first problem, then run this '
+        'again.\n'
+    )

@@ -71,6 +71,12 @@ def test_a_fold_that_fails_and_the_way_on(tool, two_folds, tmp_path):
     assert float(row['mean']) == pytest.approx(mean, abs=1e-6)
     assert float(row['std']) == pytest.approx(std, abs=1e-6)
     assert '2-fold, stratified, seed 0' in said
+    lines = said.splitlines()
+    folds = [line for line in lines if line.startswith('Fold ')]
+    assert len(folds) == 2 and folds[1].startswith('Fold 1, 2 of 2, at ')
+    assert f'{out}/fold_0/test is finished.' in lines
+    for part in ('train', 'test'):
+        assert f'  its output: {out}/fold_1/{part}/output.log' in lines
     assert (out / 'report.md').read_text() in said
 
 

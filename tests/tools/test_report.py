@@ -1,8 +1,10 @@
 import csv
+import json
 import re
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from bm_plugins.datasets.matek_classes import CLASSES, FULL_NAMES
 from bm_plugins.report.folds import write_folds
@@ -89,7 +91,10 @@ def test_a_cross_validation(tmp_path, tool):
         'report', tmp_path, '--out', out, '--names', 'mine'
     )
     assert status == 0, error
-    assert '- mine: 3 folds, by hand; 315 test images in all.' in printed
+    assert (
+        '- mine: 3 folds, by hand; 315 test images in all; how it was '
+        in printed
+    )
     row = table(out, 3)['macro', 'mine', 'recall']
     values = [r.figures['macro_recall', 'all'].value for r in runs]
     assert float(row['value']) == pytest.approx(np.mean(values), abs=1e-6)
@@ -120,3 +125,70 @@ def test_what_cannot_be_reported(tmp_path, tool, run):
     (tmp_path / 'bad/summary.csv').write_text('code,name\nABE,x\n')
     (tmp_path / 'bad/folds.csv').write_text('fold,code\n0,ABE\n')
     assert 'not as tools/kfold.py writes' in refused(tmp_path / 'bad')
+
+
+def record(folder, config, checkpoint='x.pth'):
+    """What tools/test.py leaves beside its figures."""
+    text = Config.fromfile(f'configs/{config}.py').pretty_text
+    facts = dict(config=dict(text=text), checkpoint=checkpoint)
+    (folder / 'run_test.json').write_text(json.dumps(facts))
+
+
+def test_each_kind_of_run_stands_in_its_own_table(tmp_path, tool):
+    labels, scores = draw(105, 0.8, 0, classes=21)
+    runs = {}
+    for name, config, checkpoint in (
+        ('supervised', 'resnext50_20e_bm', 'x.pth'),
+        ('weighted', 'resnet_tiny_weighted_bm', 'x.pth'),
+        ('swav', 'linear_bm', 'x.pth'),
+        ('untrained', 'linear_tiny_bm', None),
+        ('sgd', 'linear_sgd_bm', 'x.pth'),
+        ('supcon folds', 'linear_tiny_bm', 'x.pth'),
+        ('knn', '', '--knn 20 --out a'),
+        ('features', '', '--out a'),
+        ('old', '', ''),
+    ):
+        folder = runs[name] = tmp_path / name
+        if name == 'supcon folds':
+            tests = [
+                write_fold(folder, k, labels, scores, CLASSES, **META)
+                for k in range(2)
+            ]
+            record(tests[0], config, checkpoint)
+            write_folds([read_run(x) for x in tests], folder, 'by hand')
+            continue
+        write_run(folder, labels, scores, CLASSES, **META)
+        if config:
+            record(folder, config, checkpoint)
+        elif checkpoint:
+            command = f'tools/evaluate_features.py f.h5 {checkpoint}'
+            (folder / 'run.json').write_text(json.dumps({'command': command}))
+    out = tmp_path / 'out'
+    status, printed, error = tool('report', *runs.values(), '--out', out)
+    assert status == 0, error
+    assert printed.endswith('report.md table{2,3,4,5}.{csv,md,tex}\n')
+    linear = {'swav', 'untrained', 'sgd', 'supcon folds', 'features', 'old'}
+    for number, names in {
+        2: {'supervised', 'weighted', 'old'},
+        3: {'supervised', 'weighted', 'old'},
+        4: linear,
+        5: {'knn'},
+    }.items():
+        found = table(out, number).values()
+        ours = {row['method'] for row in found if row['source'] == 'run'}
+        assert ours == names, number
+    for name, what in (
+        ('supervised', 'supervised'),
+        ('untrained', 'untrained network, linear classifier on frozen'),
+        ('supcon folds', 'linear classifier on frozen features'),
+        ('knn', 'k-NN on frozen features'),
+        ('old', 'how it was trained is not recorded, so it is in each'),
+    ):
+        (line,) = [
+            x for x in printed.splitlines() if x.startswith(f'- {name}: ')
+        ]
+        assert f'; {what}' in line
+    # A report without such runs leaves no table of an earlier one.
+    assert tool('report', runs['swav'], '--out', out)[0] == 0
+    assert not list(out.glob('table5*'))
+    assert not [r for r in table(out, 2).values() if r['source'] == 'run']
