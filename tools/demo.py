@@ -32,9 +32,8 @@ from bm_plugins.report.run_folder import read_run  # noqa: E402
 START = time.monotonic()
 # The default settings, measured.
 MEASURED = """\
-With 2,000 cells and 20 epochs it took 5 minutes on two cores of an AMD EPYC
-that did nothing else, and 15 to 35 minutes on them beside other work."""
-SCORE = 'macro_f1'
+With 2,000 cells and 20 epochs it took 5 to 6 minutes on two cores of an AMD
+EPYC, and 15 to 35 minutes with much other work on them."""
 AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')
 
 
@@ -118,8 +117,8 @@ def foreword(args: argparse.Namespace) -> str:
     first = 'take your cells' if args.data else f'draw {args.images:,} cells'
     return (
         f'Six steps: {first}, pretrain {args.epochs} epochs without labels, '
-        'evaluate\nthe untrained and the pretrained network, publish the '
-        'model, predict the test cells.\n'
+        'evaluate\nthe untrained and the pretrained network linearly, publish '
+        'the model,\npredict the test cells.\n'
         f'{MEASURED}\nThis machine has {cores} cores and {gpus} GPUs'
         + (', and the time grows with your images.' if args.data else '.')
     )
@@ -193,21 +192,20 @@ def comparison(before: Path, after: Path) -> str:
     runs = [read_run(before), read_run(after)]
     lines = ['In brackets 95 % intervals over test images.']
     lines.append(
-        f'{"code":5} {"name":24} {"n":>5}  {"untrained":20}pretrained'
+        f'{"code":5} {"name":24} {"n":>5}  {"untrained":22}pretrained'
     )
     for code, name in zip(runs[0].codes, runs[0].names, strict=True):
         pair = [run.figures.get(('f1', code)) for run in runs]
         if pair[0]:
-            cells = f'{pair[0]!s:20}{pair[1]}'
+            cells = f'{pair[0]!s:22}{pair[1]}'
             lines.append(f'{code:5} {name:24} {pair[0].n:5}  {cells}')
     for key in AVERAGES:
         pair = [run.figures[key, 'all'] for run in runs]
-        lines.append(f'{key:36}  {pair[0]!s:20}{pair[1]}')
-    d = next(d for d in compare_runs(*([r] for r in runs)) if d.score == SCORE)
+        lines.append(f'{key:36}  {pair[0]!s:22}{pair[1]}')
+    found = compare_runs(runs[:1], runs[1:])
+    d = next(d for d in found if d.score == 'macro_f1')
     if d.low <= 0 <= d.high:
-        said = (
-            'no more than noise: these test images cannot tell the two apart'
-        )
+        said = 'no more than noise: they cannot tell the two apart'
     else:
         said = 'more than noise: pretraining '
         said += 'helped' if d.low > 0 else 'made it worse'

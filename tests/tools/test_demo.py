@@ -43,7 +43,7 @@ def test_own_cells_from_folder_to_table(tmp_path, tool):
         'Six steps: take your cells, pretrain 2 epochs without labels'
     )
     said = done.stdout[: done.stdout.index('== 1/6')]
-    assert '5 minutes on two cores' in said and '15 to 35' in said
+    assert '5 to 6 minutes on two cores' in said and '15 to 35' in said
     assert f'{os.cpu_count()} cores' in said
     table = done.stdout[done.stdout.index('== F1 by class') :]
     for step in range(1, 7):
@@ -57,10 +57,10 @@ def test_own_cells_from_folder_to_table(tmp_path, tool):
     for row, code in zip(rows, CLASSES, strict=True):
         pair = [run.figures['f1', code] for run in runs]
         assert row.split()[0] == code and ' 2  ' in row  # of 8 cells each
-        assert row.endswith(f'{pair[0]!s:20}{pair[1]}')
+        assert row.endswith(f'{pair[0]!s:22}{pair[1]}')
     (macro,) = [x for x in table.splitlines() if x.startswith('macro_f1')]
     pair = [run.figures['macro_f1', 'all'] for run in runs]
-    assert macro.endswith(f'{pair[0]!s:20}{pair[1]}')
+    assert macro.endswith(f'{pair[0]!s:22}{pair[1]}')
     change = pair[1].value - pair[0].value
     assert f'Pretraining changed macro F1 by {change:+.3f} [' in table
     for line in ('pretrain/', 'linear_probe.pth', 'linear_untrained'):
@@ -94,7 +94,7 @@ def test_other_classes_are_refused_before_training(tmp_path, tool):
     [
         ((40, 80), 'more than noise: pretraining helped'),
         ((80, 40), 'more than noise: pretraining made it worse'),
-        ((60, 62), 'no more than noise: these test images cannot tell'),
+        ((60, 62), 'no more than noise: they cannot tell'),
     ],
 )
 def test_one_sentence_says_whether_the_two_differ(tmp_path, right, said):

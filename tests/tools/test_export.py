@@ -18,6 +18,7 @@ def test_exports_and_says_how_well(tmp_path, cells, tool):
     )
     assert status == 0, error
     assert 'on 6 images' in said and 'largest difference' in said
+    assert 'onnx: writing and comparing\nonnx: ' in said
     image = sorted(cells.rglob('*.jpg'))[0]
     images = torch.from_numpy(CellReader(bundle)(image))[None]
     session = onnxruntime.InferenceSession(str(out / 'model.onnx'))

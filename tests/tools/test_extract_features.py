@@ -51,9 +51,11 @@ def test_same_figures_as_a_test_of_the_config(tool, weights, tmp_path):
         'extract_features', config, weights, '--out', file, *OPTIONS
     )
     assert status == 0 and '62 features of length' in said, error
+    assert said.startswith('Features of 62 images in 1 batches.')
     out = tmp_path / 'probe'
-    status, _, error = tool('evaluate_features', file, '--out', out)
+    status, said, error = tool('evaluate_features', file, '--out', out)
     assert status == 0, error
+    assert 'on 49 features of length' in said and 'Fitted in' in said
     rows, scores = predictions(out)
     expected, theirs = predictions(tmp_path / 'test')
     assert rows == expected
