@@ -130,6 +130,7 @@ def test_an_interruption_is_one_line_and_ends_what_runs(tmp_path):
     while not (child := children.read_text().strip()):
         assert time.monotonic() < end
         time.sleep(0.01)
+    time.sleep(1)  # until it waits for that one
     os.kill(pid, signal.SIGINT)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
     assert log.read_text() == '$ sleep 100\nstopped by SIGINT.\n'
