@@ -109,7 +109,7 @@ def test_every_unknown_code_is_named(own):
     assert named.split() == sorted(codes)
 
 
-def test_images_of_several_ranges_and_cut_off_ones(tmp_path):
+def test_images_of_several_ranges(tmp_path):
     (tmp_path / 'BLA').mkdir()
     rng = np.random.default_rng(0)
     for i in range(9):
