@@ -13,9 +13,8 @@ from ..csv_file import read_csv
 from ..datasets.image_io import CONTROLS
 from ..datasets.layout import (
     IMAGE_ENDINGS,
-    OTHER_IMAGES,
     find_image_folder,
-    list_images,
+    list_pictures,
 )
 from ..datasets.listed_paths import on_disk, unmatched
 from ..datasets.scale import parse_um_per_px
@@ -127,7 +126,7 @@ def list_cells(source: str | Path) -> CellList:
     text = os.fspath(source)
     if os.path.isdir(text):
         folder = find_image_folder(text)
-        cells = CellList(folder, _pictures(str(folder)))
+        cells = CellList(folder, list_pictures(folder))
         what = 'holds'
     elif os.path.isfile(text) and text.lower().endswith(IMAGE_ENDINGS):
         folder, name = os.path.split(text)
@@ -145,13 +144,6 @@ def list_cells(source: str | Path) -> CellList:
             'with a column path.'
         )
     return cells
-
-
-def _pictures(folder: str, depth: int | None = None) -> list[str]:
-    """Images below a folder, and what may be meant as one."""
-    images, others = list_images(folder, depth)
-    others = [n for n in others if n.lower().endswith(OTHER_IMAGES)]
-    return sorted(images + others)
 
 
 def _match(pattern: str) -> tuple[str, list[str]]:
@@ -172,7 +164,7 @@ def _match(pattern: str) -> tuple[str, list[str]]:
     if not os.path.isdir(folder):
         return folder, []
     depth = None if '**' in wanted else len(wanted)
-    names = _pictures(folder, depth)
+    names = list_pictures(folder, depth)
     return folder, [n for n in names if _fits(n.split('/'), wanted)]
 
 

@@ -93,10 +93,7 @@ def read_cells(
         try:
             cell, field = reader.read(file)
         except UnreadableImage as error:
-            raise InputError(
-                f'cell {file} cannot be read as an image. Leave it out, or '
-                'restore the file.'
-            ) from error
+            raise InputError(str(error)) from error
         cells.append(cell)
         fields[field] += 1
     for text in field_warnings(bundle, fields, um_per_px):

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ..csv_file import write_csv
 from ..datasets.class_set import check_classes
-from ..datasets.layout import existing_image_folder, labels_of, list_images
+from ..datasets.layout import existing_image_folder, labels_of, list_pictures
 from ..datasets.manifest import read_manifest
 from ..datasets.matek_classes import CLASSES
 from ..datasets.value_range import value_bits
@@ -126,7 +126,7 @@ def audit(
         )
     classes = check_classes(classes)
     folder, out = existing_image_folder(data_root), Path(out)
-    paths, _ = list_images(folder)
+    paths = list_pictures(folder)
     if not paths:
         raise InputError(
             f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'

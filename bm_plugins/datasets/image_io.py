@@ -19,11 +19,16 @@ from torchvision.io import decode_jpeg
 from ..errors import InputError, UnreadableImage
 from ..progress import track
 from .layout import IMAGE_ENDINGS, OTHER_IMAGES
-from .value_range import MAX_PIXELS, ORIENTATION, check_pixels, read_deep
+from .value_range import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    ORIENTATION,
+    check_pixels,
+    read_deep,
+)
 
 # Letters that end a line or act on a terminal, as unicodedata names them.
 CONTROLS = ('Cc', 'Zl', 'Zp')
-_MAX_BYTES = 1 << 30
 
 
 def decode_image(content: bytes, bits: int | None = None) -> np.ndarray:
@@ -184,8 +189,8 @@ def read_content(path: str, folder: str | Path) -> bytes:
         found = file.stat()
         if not stat.S_ISREG(found.st_mode):
             raise UnreadableImage('is no file')
-        if found.st_size > _MAX_BYTES:
-            raise UnreadableImage(f'is larger than {_MAX_BYTES >> 20} MiB')
+        if found.st_size > MAX_BYTES:
+            raise UnreadableImage(f'is larger than {MAX_BYTES >> 20} MiB')
         content = file.read_bytes()
     except OSError as error:
         raise UnreadableImage(f'cannot be read ({error.strerror})') from None

@@ -199,3 +199,13 @@ def list_images(
 
 def _holds(outer: str, inner: str) -> bool:
     return os.path.commonpath((outer, inner)) == outer
+
+
+def list_pictures(folder: str | Path, depth: int | None = None) -> list[str]:
+    """Images of a folder, and pictures of kinds that are not read.
+
+    Arguments and errors as for :func:`list_images`; reading says why.
+    """
+    images, others = list_images(folder, depth)
+    others = [name for name in others if name.lower().endswith(OTHER_IMAGES)]
+    return sorted(images + others)

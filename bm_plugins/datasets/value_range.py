@@ -15,13 +15,15 @@ from PIL import Image
 from ..errors import InputError, UnreadableImage
 
 MAX_PIXELS = 100_000_000
+MAX_BYTES = 1 << 30
 ORIENTATION = 0x0112  # the tag of Exif and of TIFF
 # What cameras give; their files hold 16 bits all the same.
 _BITS = (8, 10, 12, 14, 16)
 _ENDINGS = ('.png', '.tif', '.tiff')
 _PNG = b'\x89PNG'
 _TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-_SAMPLES = 200  # files that are asked for their range
+_LOOKED = 5000  # files of which the header is read
+_SAMPLES = 200  # those of 16 bits that are asked for their range
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,8 @@ def value_bits(paths: Sequence[str], folder: str | Path = '.') -> int | None:
     Microscope cameras give 10 to 14 bits, which programs save in 16 without
     a word of it: taken for 16 they are nearly black. A factor of its own for
     each image would change brightness from cell to cell, so that one counts
-    for all: the fewest bits that hold the brightest value of up to 200 files,
-    evenly chosen. Says in the log what it found.
+    for all: the fewest bits that hold the brightest value of some 200 16-bit
+    files, evenly chosen. Says in the log what it found.
 
     Args:
         paths (Sequence[str]): Image files, relative to ``folder``.
@@ -201,9 +203,10 @@ def value_bits(paths: Sequence[str], folder: str | Path = '.') -> int | None:
             others, which tells of two cameras or programs.
     """
     files = [path for path in paths if path.lower().endswith(_ENDINGS)]
-    step = max(1, len(files) // _SAMPLES)
+    files = files[:: max(1, len(files) // _LOOKED)]
+    files = [path for path in files if _may_be_deep(Path(folder, path))]
     most = {}
-    for path in files[::step]:
+    for path in files[:: max(1, len(files) // _SAMPLES)]:
         try:
             deep = read_deep(Path(folder, path).read_bytes())
         except (OSError, ValueError):
@@ -212,20 +215,36 @@ def value_bits(paths: Sequence[str], folder: str | Path = '.') -> int | None:
             most[path] = deep.span[1]
     if not most:
         return None
-    bits = _fewest_bits(max(most.values()))
+    bright = max(most, key=most.get)
+    bits = _fewest_bits(most[bright])
     if dark := [path for path in most if most[path] < 1 << (bits - 2)]:
-        bright = max(most, key=most.get)
         raise InputError(
-            f'{folder} mixes ranges of 16-bit values: {bright} goes up to '
-            f'{most[bright]}, {dark[0]} to {most[dark[0]]} only (and '
-            f'{len(dark) - 1} more of {len(most)} such files). Save all with '
-            '8 bits a channel, or put the files of each camera into a folder '
-            'of its own.'
+            f'these images mix ranges of 16-bit values: {Path(folder, bright)}'
+            f' goes up to {most[bright]}, {dark[0]} to {most[dark[0]]} only '
+            f'(and {len(dark) - 1} more of {len(most)} such files). Save all '
+            'with 8 bits a channel, or put the files of each camera into a '
+            'folder of its own.'
         )
     print_log(
-        f'16-bit files hold values of {bits} bits (up to '
-        f'{max(most.values())} in {len(most)} files of {folder}): all are '
+        f'16-bit files hold values of {bits} bits (up to {most[bright]} in '
+        f'{len(most)} files, the brightest {Path(folder, bright)}): all are '
         f'divided by {1 << (bits - 8)}.',
         logger='current',
     )
     return bits
+
+
+def _may_be_deep(file: Path) -> bool:
+    """Whether a file says that it has more than 8 bits a channel."""
+    try:
+        if not file.is_file() or file.stat().st_size > MAX_BYTES:
+            return False  # a pipe would be waited for
+        with open(file, 'rb') as stream:
+            head = stream.read(25)
+            if head[:4] in _TIFF:
+                stream.seek(0)
+                with tifffile.TiffFile(stream) as tiff:
+                    return tiff.pages[0].bitspersample > 8
+    except Exception:  # damaged or gone: whoever reads it says so
+        return False
+    return head[:4] == _PNG and head[24:] == b'\x10'

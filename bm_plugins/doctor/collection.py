@@ -4,10 +4,15 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from ..datasets.image_io import decode_image
+from ..datasets.image_io import find_fault
 from ..datasets.layout import find_image_folder
 from ..datasets.listed_paths import check_files
-from ..datasets.manifest import is_verified, label_indices, read_manifest
+from ..datasets.manifest import (
+    bits_of,
+    is_verified,
+    label_indices,
+    read_manifest,
+)
 from ..datasets.matek_classes import CLASSES
 from ..errors import InputError
 from .finding import OK, PROBLEM, WARNING, Finding
@@ -65,7 +70,7 @@ def _look(root: Path) -> list[Finding]:
             f'it anew: python tools/prepare_matek.py {root} --overwrite'
         )
         findings.append(Finding(WARNING, 'parts', text))
-    findings.append(_decode(paths, folder))
+    findings.append(_decode(paths, folder, bits_of(manifest, paths, folder)))
     if not is_verified(manifest):
         text = (
             f'not every image of {manifest} was decoded yet: python '
@@ -75,20 +80,17 @@ def _look(root: Path) -> list[Finding]:
     return findings
 
 
-def _decode(paths: list[str], folder: str) -> Finding:
+def _decode(paths: list[str], folder: str, bits: int | None) -> Finding:
     """Decode images at even distances, the first and the last too."""
     count = min(SAMPLE, len(paths))
     last = len(paths) - 1
     rows = [round(i * last / max(count - 1, 1)) for i in range(count)]
     for row in rows:
-        file = Path(folder, paths[row])
-        try:
-            decode_image(file.read_bytes())
-        except (OSError, ValueError) as error:
-            reason = getattr(error, 'strerror', None) or error
+        if reason := find_fault(paths[row], folder, bits):
             text = (
-                f'{file} cannot be read: {reason}. Restore it, or write the '
-                'manifest anew by tools/prepare_matek.py --overwrite.'
+                f'{Path(folder, paths[row])} cannot be read: {reason}. '
+                'Restore it, or write the manifest anew by '
+                'tools/prepare_matek.py --overwrite.'
             )
             return Finding(PROBLEM, 'images', text)
     return Finding(OK, 'images', f'a sample of {count} can be decoded')

@@ -26,8 +26,8 @@ def feature_key(
 
     The network as it is built and its weights, but for the linear classifier
     ``head.fc``; the preprocessor; the kind of device; the images' paths
-    relative to the image folder, sizes and times of change, in order; the
-    pipeline; the versions of the libraries that compute.
+    relative to the image folder, sizes, times of change and ranges of values,
+    in order; the pipeline; the versions of the libraries that compute.
 
     Args:
         model (nn.Module): Has ``backbone``, ``data_preprocessor`` and head.
@@ -66,4 +66,6 @@ def feature_key(
         file = os.stat(info['img_path'])
         path = info.get('path', info['img_path'])
         add(path, file.st_size, file.st_mtime_ns)
+        if bits := info.get('bits'):
+            add(bits)
     return digest.hexdigest()

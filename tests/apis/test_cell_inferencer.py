@@ -176,3 +176,19 @@ def test_range_and_field_are_those_of_predict(tmp_path):
     assert [cell['field'] for cell in (deep, large, plain)] == ['', 'size', '']
     results = CellInferencer(bundle, 'cpu', um_per_px='same')(tmp_path)
     assert [cell['field'] for cell in results] == ['', '', '']
+
+
+def test_16_bit_files_are_read_by_the_range_of_all(tmp_path):
+    """As the same pictures of 8 bits, from a folder and from a list."""
+    rng = np.random.default_rng(0)
+    images = [np.full((48, 48, 3), 62, np.uint8)]
+    images.append(rng.integers(0, 256, (48, 48, 3), np.uint8))
+    for image, name in zip(images, 'ab', strict=True):
+        cv2.imwrite(
+            str(tmp_path / f'{name} [x=1].tif'), image.astype(np.uint16) << 4
+        )
+    inferencer = CellInferencer(tiny_bundle(), 'cpu', channel_order='bgr')
+    expected = [result['pred_scores'] for result in inferencer(images)]
+    for source in (tmp_path, sorted(tmp_path.iterdir())):
+        found = [result['pred_scores'] for result in inferencer(source)]
+        np.testing.assert_allclose(found, expected, atol=1e-6)

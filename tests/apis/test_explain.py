@@ -48,8 +48,11 @@ def test_wrong_inputs(files, tmp_path):
         with pytest.raises(InputError, match='is no file'):
             read_cells(bundle, [files[0], wrong])
     (tmp_path / 'a.jpg').write_text('text')
-    with pytest.raises(InputError, match='a.jpg cannot be read as an image'):
+    with pytest.raises(InputError, match=r'a.jpg \(cannot be decoded\)'):
         read_cells(bundle, [tmp_path / 'a.jpg'])
+    cv2.imwrite(str(tmp_path / 'a.tif'), np.ones((9, 9, 3), np.float32))
+    with pytest.raises(InputError, match='a.tif .*float32: save it with 8'):
+        read_cells(bundle, [tmp_path / 'a.tif'])
 
 
 def test_another_field_is_said(files, capsys):

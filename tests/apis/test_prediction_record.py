@@ -40,7 +40,9 @@ def test_a_record_of_an_earlier_version_is_the_same_prediction(tmp_path):
     PredictionRecord(tmp_path, IDENTITY).finish(predicted=3)
     for name in ('predictions.csv', 'skipped.csv'):
         (tmp_path / name).write_text('x')
-    now = PredictionRecord(tmp_path, IDENTITY | dict(um_per_px=None))
+    now = PredictionRecord(
+        tmp_path, IDENTITY | dict(um_per_px=None, bits=None)
+    )
     assert now.finished == dict(predicted=3)
 
 
@@ -52,6 +54,7 @@ def test_a_record_of_an_earlier_version_is_the_same_prediction(tmp_path):
         (dict(error_rate=0.1), 'another --error-rate'),
         (dict(features='/f.h5'), 'another --features'),
         (dict(um_per_px=0.1), 'another --um-per-px'),
+        (dict(bits=12), 'another range of 16-bit values'),
         (
             dict(cells='x', chunk=1),
             r'another folder content \(or list of images\), another --chunk',

@@ -39,3 +39,11 @@ def test_large_image_is_made_small(tmp_path):
     small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
     assert small.shape == (26, 64, 3)
     assert np.abs(small.astype(int) - (200, 30, 90)).max() < 8
+
+
+def test_a_16_bit_image_is_shown_by_the_range_of_all(tmp_path):
+    image = np.full((20, 20, 3), 1000, np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.tif'), image)
+    picture = small_picture(tmp_path / 'a.tif', bits=12)
+    small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
+    assert np.abs(small.astype(int) - 1000 // 16).max() < 4

@@ -2,7 +2,10 @@ import csv
 import html
 from collections import defaultdict
 
+import cv2
+import numpy as np
 import pytest
+from PIL import Image
 
 from bm_plugins.audit.audit import audit, summary
 from bm_plugins.audit.page import write_page
@@ -155,6 +158,27 @@ def test_hardly_an_image_that_can_be_read(tmp_path, readable):
     counts = dict(summary(audit(root, tmp_path / 'out')))
     assert counts['unreadable'] == 4 - readable
     assert counts['groups of duplicates'] == 0
+
+
+def test_files_are_found_and_read_as_by_the_other_tools(tmp_path):
+    """Pictures of other kinds are listed, copies of systems passed over."""
+    root, out = collect(tmp_path / 'cells', 1), tmp_path / 'out'
+    image = read_image('BLA/BLA_00001.jpg', root)
+    for name in ('@eaDir/1.jpg', '$RECYCLE.BIN/BLA/BLA_00001.jpg'):
+        (root / name).parent.mkdir(parents=True)
+        write(root / name, image)
+    (root / 'BLA/up').symlink_to(root)
+    Image.fromarray(image[..., ::-1]).save(root / 'BLA/1.webp', lossless=True)
+    cv2.imwrite(str(root / 'BLA/2.tif'), image.astype(np.uint16) << 4)
+    (root / 'BLA/3.svs').write_bytes(b'1')
+    result = audit(root, out)
+    assert groups(out) == {
+        frozenset({'BLA/BLA_00001.jpg', 'BLA/1.webp', 'BLA/2.tif'})
+    }
+    assert len(result.images) == 4 + 3
+    [fault] = rows(out / 'unreadable.csv')
+    assert fault['path'] == 'BLA/3.svs'
+    assert fault['reason'].startswith('is of a kind that is not read (.jpg')
 
 
 def test_classes_that_no_one_knows(tmp_path):

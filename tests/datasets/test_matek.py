@@ -8,7 +8,12 @@ import pytest
 
 from bm_plugins.datasets import Matek
 from bm_plugins.datasets.draw import DrawIndex
-from bm_plugins.datasets.manifest import write_manifest, write_stamp
+from bm_plugins.datasets.manifest import (
+    read_stamp,
+    stamp_file,
+    write_manifest,
+    write_stamp,
+)
 from bm_plugins.datasets.matek_classes import CLASSES, SUPPORTS
 from bm_plugins.datasets.prepare import prepare
 from bm_plugins.datasets.splits import stratified_split
@@ -260,3 +265,26 @@ def test_manifest_without_labels(root):
     assert 'gt_label' not in cells[0]
     with pytest.raises(InputError, match='no column label'):
         Matek(root)
+
+
+@pytest.mark.parametrize('stamped', [True, False])
+@pytest.mark.parametrize('cache', [None, 'jpeg', 'decoded'])
+def test_16_bit_files_are_read_by_the_range_of_all(tmp_path, cache, stamped):
+    """A blank one alone would count as of 10 bits: 1000 / 4, not 1000 / 16."""
+    folder = tmp_path / 'BLA'
+    folder.mkdir()
+    for i in range(4):
+        image = np.full((8, 8, 3), 1000, np.uint16)
+        image[:i] = 4095
+        cv2.imwrite(str(folder / f'BLA_{i}.tif'), image)
+    prepare(tmp_path, test_fraction=0.5, val_fraction=0, folds=2)
+    assert read_stamp(tmp_path / 'split.csv')['bits'] == 12
+    if not stamped:
+        stamp_file(tmp_path / 'split.csv').unlink()
+    for part in ('train', 'test'):
+        pipeline = [dict(type='LoadCellImage')]
+        cells = Matek(tmp_path, split=part, cache=cache, pipeline=pipeline)
+        assert cells.bits == 12 and len(cells) == 2
+        for index in range(len(cells)):
+            image = cells[index]['img']
+            assert image[-1, 0].tolist() == [62, 62, 62]

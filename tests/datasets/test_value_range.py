@@ -1,6 +1,7 @@
 """16-bit files, of whatever range: the pixels that 8 bits would have."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -181,3 +182,22 @@ def test_a_folder_of_two_ranges(folder):
     names, root = folder(a=deep(16), b=deep(12), c=deep(16))
     with pytest.raises(InputError, match='a.tif goes up to .*b.tif to 4080'):
         value_bits(names, root)
+
+
+def test_a_few_16_bit_files_among_many(folder):
+    _, root = folder(a001=deep(12) >> 1, a002=deep(12))
+    for i in range(600):
+        (root / f'a{i:03}.png').write_bytes(png(RGB[:2, :2]))
+    names = sorted(file.name for file in root.iterdir())
+    assert names[2:5:2] == ['a001.tif', 'a002.tif']  # every third is a PNG
+    assert value_bits(names, root) == 12
+
+
+def test_what_cannot_be_read_has_no_range(folder):
+    names, root = folder(b=deep(12))
+    os.mkfifo(root / 'a.png')  # would be waited for
+    (root / 'c.tif').write_bytes(tiff(deep(14))[:40])
+    with open(root / 'd.tif', 'wb') as stream:
+        stream.write(tiff(deep(14)))
+        stream.truncate((1 << 30) + 1)
+    assert value_bits(['a.png', *names, 'c.tif', 'd.tif'], root) == 12

@@ -1,5 +1,7 @@
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 
 from bm_plugins.datasets.prepare import prepare
@@ -105,3 +107,19 @@ def test_every_unknown_code_is_named(own):
     [finding] = [f for f in findings if f.name == 'classes']
     named = finding.text.partition(': ')[2].partition('. Name')[0]
     assert named.split() == sorted(codes)
+
+
+def test_images_of_several_ranges(tmp_path):
+    (tmp_path / 'BLA').mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(9):
+        image = rng.integers(0, 4096, (9, 9, 3)).astype(np.uint16)
+        cv2.imwrite(str(tmp_path / f'BLA/{i}.tif'), image)
+    prepare(tmp_path)
+    assert check(str(tmp_path))[1].text == 'a sample of 9 can be decoded'
+    cv2.imwrite(str(tmp_path / 'BLA/3.tif'), image >> 4)
+    text = only(check(str(tmp_path)), 'problem').text
+    assert 'BLA/3.tif cannot be read: values up to 25' in text
+    (tmp_path / 'split.stamp.json').unlink()
+    text = only(check(str(tmp_path)), 'problem').text
+    assert 'mix ranges of 16-bit values' in text and 'BLA/3.tif to' in text

@@ -11,6 +11,11 @@ from bm_plugins.engine.feature_key import feature_key
 PIPELINE = [dict(type='LoadCellImage'), dict(type='Resize', scale=32)]
 
 
+class Deep(Matek):
+    def get_data_info(self, idx):
+        return super().get_data_info(idx) | dict(bits=12)
+
+
 @pytest.fixture
 def model():
     torch.manual_seed(0)
@@ -64,6 +69,7 @@ def test_differs_with_each_part(key, model, cells):
         key(pipeline=PIPELINE[:1]),
         key(dataset=Matek(str(cells), split='test')),
         key(dataset=reordered),
+        key(dataset=Deep(str(cells))),
         key(stride),
         key(statistics),
         key(scaled),

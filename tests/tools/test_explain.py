@@ -24,7 +24,7 @@ def test_wrong_input_is_one_line(tmp_path, cells, tool):
     for args, message in (
         ((tmp_path / 'none', image, '--out', out), 'does not exist'),
         ((bundle, tmp_path / 'no.jpg', '--out', out), 'is no file'),
-        ((bundle, bundle, '--out', out), 'cannot be read as an image'),
+        ((bundle, bundle, '--out', out), 'cannot read image'),
         ((bundle, image, '--out', out, '--class', 'X'), '--class X: unknown'),
         ((bundle, image, '--out', out, '--nearest', 0), 'at least 1'),
         ((bundle, image, '--out', tmp_path / 'file'), 'cannot be made'),
