@@ -13,11 +13,15 @@ from ..errors import InputError
 from .class_set import check_classes, did_you_mean
 
 IMAGE_FOLDERS = ('BM_cytomorphology_data', 'bone_marrow_cell_dataset')
-IMAGE_ENDINGS = (*('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp', '.webp'),)
+IMAGE_ENDINGS = (
+    *('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.tif', '.tiff', '.bmp'),
+    '.webp',
+)
 # Pictures of other kinds, which must not be passed over without a word.
 OTHER_IMAGES = (
     *('.gif', '.heic', '.heif', '.avif', '.jp2', '.j2k', '.jxl', '.psd'),
-    *('.dng', '.cr2', '.nef', '.arw', '.raw', '.ppm', '.dcm', '.lif'),
+    *('.dng', '.cr2', '.nef', '.arw', '.raw', '.dcm', '.lif', '.lsm'),
+    *('.ppm', '.pgm', '.pnm', '.pbm', '.tga', '.exr', '.oib', '.zvi'),
     *('.svs', '.ndpi', '.czi', '.scn', '.mrxs', '.vsi', '.nd2', '.bif'),
 )
 # What systems, storage boxes and archivers add, in lower case; what starts
@@ -25,6 +29,7 @@ OTHER_IMAGES = (
 _SYSTEM = (
     *('__macosx', '@eadir', '$recycle.bin', 'recycler', '#recycle'),
     *('@recycle', '#snapshot', '@recently-snapshot', 'lost+found'),
+    *('~snapshot', 'network trash folder', 'temporary items'),
     *('system volume information', 'found.000'),
     *('thumbs.db', 'ehthumbs.db', 'desktop.ini'),
 )
@@ -63,9 +68,20 @@ def existing_image_folder(data_root: str | Path) -> Path:
 
 @lru_cache(maxsize=4096)
 def _folder_code(folder: str, classes: tuple[str, ...]) -> str | None:
-    """The deepest folder that is named as a class."""
-    parts = normalize('NFC', folder).split('/')
-    return next((part for part in reversed(parts) if part in classes), None)
+    """The deepest folder that is named as a class.
+
+    Raises:
+        InputError: It is a number, and in a folder of another class: one of
+            them may be a patient's.
+    """
+    named = [p for p in normalize('NFC', folder).split('/') if p in classes]
+    if len({*named}) > 1 and named[-1].isdecimal():
+        raise InputError(
+            f'folder {folder} names the classes {" and ".join(named)}. If '
+            'one of the numbers is of a patient or a smear, rename that '
+            f'folder, as patient_{named[0]}, or give the classes names.'
+        )
+    return named[-1] if named else None
 
 
 def labels_of(paths: Iterable[str], classes: Sequence[str]) -> list[str]:
@@ -84,7 +100,8 @@ def labels_of(paths: Iterable[str], classes: Sequence[str]) -> list[str]:
         list[str]: One code a path.
 
     Raises:
-        InputError: Folder and prefix differ, or neither is a known code.
+        InputError: Folder and prefix differ, or neither is a known code; or
+            folders within each other are named as classes by numbers.
     """
     ordered = check_classes(classes)
     known = frozenset(ordered)
@@ -176,7 +193,7 @@ def list_images(
             ) from error
         for entry in entries:
             name = entry.name.lower()
-            is_folder = entry.is_dir()
+            is_folder = _is_folder(entry)
             is_image = name.endswith(IMAGE_ENDINGS)
             if name in _SYSTEM or name.startswith(('.', _THUMBNAILS)):
                 if is_folder or is_image:
@@ -195,6 +212,13 @@ def list_images(
         listed = ', '.join(f'{n} x {name}' for name, n in skipped.items())
         print_log(f'Passed over in {folder}: {listed}.', logger='current')
     return sorted(images), sorted(others)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _holds(outer: str, inner: str) -> bool:

@@ -90,10 +90,11 @@ def test_a_path_that_is_there_is_no_pattern(tmp_path, source, expected):
 
 
 def test_pictures_of_other_kinds_are_not_dropped(folder):
-    for name in ('x.webp', 'y.SVS', 'z.heic', 'notes.md'):
+    more = ['v.jfif', 'w.pgm', 'x.webp', 'y.SVS', 'z.heic']
+    for name in (*more, 'notes.md'):
         (folder / name).write_bytes(b'1')
-    assert names(folder) == [*ALL[:4], 'x.webp', 'y.SVS', 'z.heic', ALL[4]]
-    assert names(f'{folder}/*') == ['a.png', 'x.webp', 'y.SVS', 'z.heic']
+    assert names(folder) == [*ALL[:4], *more, ALL[4]]
+    assert names(f'{folder}/*') == ['a.png', *more]
 
 
 def test_csv_keeps_its_order_and_the_folder_of_its_file(folder):

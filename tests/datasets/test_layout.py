@@ -45,6 +45,17 @@ def test_a_number_in_front_of_a_name_is_no_class_of_its_own(path, code):
     assert labels_of([path], ['1', '2', '1_2', 'cat']) == [code]
 
 
+@pytest.mark.parametrize('path', ['1/2/a.jpg', 'x/2/1/1_3.jpg', 'cat/1/a'])
+def test_numbers_that_may_be_a_class_or_a_patient(path):
+    with pytest.raises(InputError, match='names the classes .* rename'):
+        labels_of([path], ['1', '2', 'cat'])
+
+
+def test_a_number_within_its_own_class_or_around_another():
+    paths = ['1/1/a.jpg', '1/3/a.jpg', '2/cat/a.jpg', '1/patient_2/a.jpg']
+    assert labels_of(paths, ['1', '2', 'cat']) == ['1', '1', 'cat', '1']
+
+
 def test_spaces_accents_and_prefixes():
     codes = ['Small Lymph', 'G\xf6 2.5']
     paths = [
@@ -129,6 +140,9 @@ def test_folders_of_systems_and_storage_boxes(tmp_path, said):
         'System Volume Information/4.jpg',
         '#recycle/5.jpg',
         '@Recycle/6.jpg',
+        '~snapshot/daily/NGS/6.jpg',
+        'Network Trash Folder/6.jpg',
+        'Temporary Items/6.jpg',
         'lost+found/7.jpg',
         '.Trash-1000/files/8.jpg',
     ):
@@ -139,6 +153,12 @@ def test_folders_of_systems_and_storage_boxes(tmp_path, said):
     assert len(said) == 1
     for part in (f'Passed over in {tmp_path}', '1 x @eaDir', '1 x #recycle'):
         assert part in said[0]
+
+
+def test_links_to_themselves_are_files_that_cannot_be_read(tmp_path):
+    for name in ('loop', 'loop.jpg'):
+        (tmp_path / name).symlink_to(name)
+    assert list_images(tmp_path) == (['loop.jpg'], ['loop'])
 
 
 def test_nothing_passed_over_is_not_said(tmp_path, said):
