@@ -1,6 +1,7 @@
 """Which range the values of 16-bit images use."""
 
 import io
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,11 +35,13 @@ class DeepImage:
         values (np.ndarray): Grey (H, W) or RGB (H, W, 3), uint16.
         bits (int or None): Bits that they use, where the file says so.
         orientation (int): As Exif has it; they are not yet turned.
+        white_is_zero (bool): The values are those of a negative.
     """
 
     values: np.ndarray
     bits: int | None
     orientation: int
+    white_is_zero: bool = False
 
     def to_8_bits(self, bits: int | None = None) -> np.ndarray:
         """The values as uint8, of the same shape.
@@ -61,7 +64,8 @@ class DeepImage:
                     f'{bits} bits (up to {(1 << bits) - 1}): another range'
                 )
         use = self.bits or bits or _fewest_bits(self.span[1])
-        return (self.values >> (use - 8)).astype(np.uint8)
+        values = (self.values >> (use - 8)).astype(np.uint8)
+        return 255 - values if self.white_is_zero else values
 
     @property
     def span(self) -> tuple[int, int]:
@@ -121,6 +125,7 @@ def _read_tiff(content: bytes) -> DeepImage | None:
         check_pixels(page.imagelength, page.imagewidth)
         unsigned = page.sampleformat in (1, 4)  # 4 is not said
         bits = page.bitspersample
+        _check_channels(page)
         if unsigned and bits <= 8:
             return None
         if not unsigned or bits > 16:
@@ -145,11 +150,30 @@ def _read_tiff(content: bytes) -> DeepImage | None:
     most = max(map(np.max, said), default=0)
     if bits == 16:
         bits = next((b for b in _BITS[:-1] if most == (1 << b) - 1), None)
-    if white_is_zero:
-        bits = bits or 16
-        image = ((1 << bits) - 1) - image
     values = image.astype(np.uint16, copy=False)
-    return DeepImage(values, bits, turned.value if turned else 1)
+    turned = turned.value if turned else 1
+    return DeepImage(values, bits, turned, white_is_zero)
+
+
+def _check_channels(page: tifffile.TiffPage) -> None:
+    """Refuse colours that are kept as grey values, each by itself.
+
+    ImageJ's and OME's lie on pages of their own, of which the first would be
+    read as grey.
+    """
+    said = re.search(
+        r'^ImageJ=[\s\S]*^channels=(\d+)|\bSizeC\s*=\s*["\'](\d+)',
+        page.description,
+        re.M,
+    )
+    channels = int(said[1] or said[2]) if said else 1
+    if page.samplesperpixel > 2:  # a second one may be alpha
+        channels = page.samplesperpixel
+    if channels > 1 and page.photometric in (0, 1):
+        raise UnreadableImage(
+            f'holds {channels} channels, each as grey values: save it as RGB '
+            '(ImageJ: Image > Type > RGB Color)'
+        )
 
 
 def _significant_bits(png: bytes) -> int | None:

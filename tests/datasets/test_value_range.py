@@ -90,6 +90,49 @@ def test_grey_and_white_that_is_zero():
     assert np.array_equal(decoded(stream.getvalue()), expected)
 
 
+@pytest.mark.parametrize('bits', [8, 10, 12, 14, 16])
+def test_white_that_is_zero_of_fewer_bits(bits):
+    stream = io.BytesIO()
+    values = (1 << bits) - 1 - deep(bits)[..., 0]
+    values[-1] = (1 << bits) - 1
+    tifffile.imwrite(stream, values, photometric='miniswhite')
+    expected = np.dstack([RGB[..., 0]] * 3)
+    expected[-1] = 0
+    for known in (None, bits):
+        assert np.array_equal(decoded(stream.getvalue(), known), expected)
+
+
+@pytest.mark.parametrize('image', [RGB, deep(12)], ids=['8 bits', '12 bits'])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(imagej=True, metadata=dict(axes='CYX', mode='composite')),
+        dict(ome=True, metadata=dict(axes='CYX')),
+        dict(planarconfig='separate'),
+    ],
+    ids=['ImageJ', 'OME', 'planes'],
+)
+def test_colours_kept_as_grey_values_are_no_grey_image(image, options):
+    planes = np.ascontiguousarray(np.moveaxis(image, 2, 0))
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, planes, photometric='minisblack', **options)
+    with pytest.raises(UnreadableImage, match='3 channels.*save it as RGB'):
+        decode_image(stream.getvalue())
+
+
+def test_grey_with_alpha_and_stacks_of_grey_are_grey_images():
+    grey = deep(12)[..., 0]
+    expected = np.dstack([RGB[..., 0]] * 3)
+    for planes, options in (
+        (np.dstack([grey, grey]), dict(extrasamples=['unassalpha'])),
+        (np.stack([grey] * 3), dict(imagej=True, metadata=dict(axes='ZYX'))),
+        (np.stack([grey] * 3), dict(ome=True, metadata=dict(axes='ZYX'))),
+    ):
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, planes, photometric='minisblack', **options)
+        assert np.array_equal(decoded(stream.getvalue()), expected)
+
+
 @pytest.mark.parametrize('encode', [tiff, png])
 def test_alpha_is_dropped(encode):
     alpha = np.full((*RGB.shape[:2], 1), 7, np.uint16)
