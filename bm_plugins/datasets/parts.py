@@ -1,6 +1,7 @@
 """Which part each image of a manifest is in, given the fold."""
 
 import logging
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,12 @@ from mmengine.logging import print_log
 from ..errors import InputError
 from .manifest import PART_NAMES, SPLITS, protocol_of
 from .splits import stratified_share
+
+# As train, Training set, test_images and 1_train.
+_PART_FOLDER = re.compile(
+    rf'(\d+[ _-]+)?(?P<part>{"|".join(PART_NAMES)})'
+    r'([ _-]*(set|data|dataset|images?|imgs|cells|part|split))?'
+)
 
 
 def parse_fold(fold: int | str | None) -> int | None:
@@ -108,7 +115,7 @@ def parts_of(
 def folder_parts(
     paths: Sequence[str], classes: Sequence[str]
 ) -> dict[str, str]:
-    """The parts that folders name, as ``train/BLA`` and ``test/BLA``.
+    """The parts that folders name, as ``train/BLA`` and ``test_set/BLA``.
 
     Args:
         paths (Sequence[str]): Paths (N,) relative to the image folder.
@@ -122,12 +129,13 @@ def folder_parts(
         InputError: Some images are in no part or in two, or no image trains
             or tests.
     """
-    names = PART_NAMES.keys() - {code.casefold() for code in classes}
+    codes = {code.casefold() for code in classes}
 
     @cache
     def part_of(folder: str) -> str | None:
-        folders = folder.casefold().split('/')
-        parts = {PART_NAMES[name] for name in folders if name in names}
+        names = {name.strip() for name in folder.casefold().split('/')}
+        found = map(_PART_FOLDER.fullmatch, names - codes)
+        parts = {PART_NAMES[match['part']] for match in found if match}
         return parts.pop() if len(parts) == 1 else None
 
     found = {path: part_of(path.rpartition('/')[0]) for path in paths}

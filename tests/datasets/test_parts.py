@@ -57,6 +57,9 @@ def test_a_manifest_without_folds():
         (['A/train/1', 'A/test/2'], ['train', 'test']),
         (['x/training/A/1', 'x/testing/A/2'], ['train', 'test']),
         (['train/1', 'test/2', 'valid/3', 'validation/4'], None),
+        (['train_set/A/1', 'Test Set/A/2'], ['train', 'test']),
+        (['trainset/A/1', 'test-images/A/2'], ['train', 'test']),
+        (['1_TrainingData/A/1', '2_test /A/2'], ['train', 'test']),
         (['A/1', 'B/2'], []),
         (['train/A/1', 'train/B/2'], []),  # all of them: no protocol
         (['trains/A/1', 'tested/A/2', 'A/test.jpg'], []),
