@@ -11,7 +11,12 @@ from .atomic_write import atomic_write
 from .errors import InputError
 
 _BETWEEN = ',;\t'
-_OTHER_NAMES = {'image path': 'path'}  # of published lists
+# Of published lists and other programs, spelled as _plain does.
+_OTHER_NAMES = {
+    'image path': 'path',
+    **dict.fromkeys(('um per px', 'um per pixel', 'mpp'), 'um_per_px'),
+    **dict.fromkeys(('um/px', 'um/pixel', 'microns per pixel'), 'um_per_px'),
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ def read_csv(
 
     Between cells stand commas, semicolons or tabs; a first line ``sep=;``
     says so. UTF-8, or UTF-16 with its mark, as spreadsheets save "Unicode
-    text". Names are found in any case; DinoBloom's ``Image Path`` is ``path``.
+    text". Names are found in any case; DinoBloom's ``Image Path`` is ``path``,
+    and ``µm per pixel``, ``mpp`` and the like are ``um_per_px``.
 
     Args:
         file (str or Path): The file.
@@ -159,7 +165,8 @@ def _header(
     found = {}
     for letter in between:
         try:
-            cells = next(csv.reader([line], delimiter=letter), [])
+            rows = csv.reader([line], delimiter=letter, skipinitialspace=True)
+            cells = next(rows, [])
         except csv.Error as error:
             raise InputError(f'{where}, line {skipped}: {error}.') from error
         while cells and not cells[-1].strip():
@@ -177,7 +184,13 @@ def _header(
 def _names(header: Sequence[str]) -> list[str]:
     """Column names, in lower case and without padding."""
     names = [' '.join(cell.split()).casefold() for cell in header]
-    return [_OTHER_NAMES.get(name, name) for name in names]
+    return [_OTHER_NAMES.get(_plain(name), name) for name in names]
+
+
+def _plain(name: str) -> str:
+    """Spaces for ``_``, none around ``/``, ``um`` for ``µm``."""
+    name = re.sub(r'\s*/\s*', '/', name.replace('_', ' '))
+    return name.replace('\xb5', 'u').replace('\u03bc', 'u')
 
 
 def _places(

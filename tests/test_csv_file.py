@@ -58,6 +58,27 @@ def test_as_people_save_them(tmp_path, encoding, between, said, end):
     assert has_column(file, 'no') and not has_column(file, 'predicted')
 
 
+def test_padding_around_quotation_marks(tmp_path):
+    file = tmp_path / 'x.csv'
+    file.write_text('"label" ; "path"\n B; "a;1.jpg"\n')
+    table = read_csv(file, ['path', 'label'])
+    assert table.columns == dict(path=['a;1.jpg'], label=['B'])
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        *('um_per_px', 'UM per px', '\xb5m_per_px', '\u03bcm / px', 'MPP'),
+        *('\xb5m/px', 'um_per_pixel', 'microns per pixel', '\xb5m/Pixel'),
+    ],
+)
+def test_a_scale_is_found_by_its_other_names(tmp_path, name):
+    file = tmp_path / 'x.csv'
+    file.write_text(f'path;{name}\na;0,1\n', encoding='utf-8')
+    table = read_csv(file, ['path'], ['um_per_px'])
+    assert table.columns == dict(path=['a'], um_per_px=['0,1'])
+
+
 def test_one_column_and_a_cell_of_several_lines(tmp_path):
     file = tmp_path / 'x.csv'
     file.write_text('path\n\n"a\nb"\nc d\n')

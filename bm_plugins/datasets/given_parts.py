@@ -78,7 +78,7 @@ def _read_groups(
     table = read_csv(file, ['path', 'group'], what='--groups')
     paths = table.columns['path']
     # One patient, however spelled: too few groups leak nothing.
-    names = [normalize('NFC', x).casefold() for x in table.columns['group']]
+    names = [_group_name(cell) for cell in table.columns['group']]
     found: dict[str, str] = {}
     matched = match_paths(paths, images, folder, f'--groups {file}')
     for line, path, name in zip(table.lines, matched, names, strict=True):
@@ -92,6 +92,11 @@ def _read_groups(
         f'{len({*names})} groups; each of the others by itself.'
     )
     return found
+
+
+def _group_name(cell: str) -> str:
+    """Without what cannot be seen: case, accents' form, kinds of spaces."""
+    return ' '.join(normalize('NFC', cell).casefold().split())
 
 
 def _check_crossing(

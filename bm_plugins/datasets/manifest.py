@@ -100,9 +100,12 @@ def read_manifest(
 def _fold(file: str | Path, value: str) -> int | None:
     if not value:
         return None
-    if not value.isdecimal():
-        raise InputError(f'{file}: fold {value!r} is no number.')
-    return int(value)
+    number = value.removesuffix('.0')  # as pandas writes it beside empty ones
+    if not number.isdecimal():
+        raise InputError(
+            f'{file}: fold {value!r} is no whole number. Mend the rows.'
+        )
+    return int(number)
 
 
 def label_indices(

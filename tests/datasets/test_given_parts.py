@@ -85,7 +85,7 @@ def test_file_names_alone(root):
 
 def test_one_patient_in_several_spellings_is_one(root):
     file = root / 'patients.csv'
-    names = ['M\xfcller', 'mu\u0308ller', ' M\xfcLLER ']
+    names = ['M\xfcller 1', 'mu\u0308ller  1', ' M\xfcLLER\xa01 ']
     lines = [f'BLA/BLA_{i:05}.jpg,{names[i % 3]}' for i in range(1, 21)]
     file.write_text('\n'.join(['path,group', *lines]), encoding='utf-8')
     prepare(root, groups=file, overwrite=True)

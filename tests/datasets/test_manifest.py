@@ -31,6 +31,12 @@ def test_byte_order_mark_line_ends_and_no_fold(tmp_path, text, end):
     assert read_manifest(file) == (['b/1.jpg'], ['B'], ['val'], [None])
 
 
+def test_folds_as_pandas_writes_them_beside_empty_ones(tmp_path):
+    file = tmp_path / 'split.csv'
+    file.write_text('path,label,split,fold\na,B,val,\nb,B,test,1.0\n')
+    assert read_manifest(file)[3] == [None, 1]
+
+
 @pytest.mark.parametrize(
     'text,message',
     [
@@ -41,6 +47,7 @@ def test_byte_order_mark_line_ends_and_no_fold(tmp_path, text, end):
         ('path,label,split\na,B\n', 'line 2: 2 cells for the 3'),
         ('path,label,split\na,B,val\na,B,val\n', 'a more than once'),
         ('path,label,split,fold\na,B,val,x\n', "fold 'x'"),
+        ('path,label,split,fold\na,B,val,1.5\n', "fold '1.5' is no whole"),
         ('path,label,split\n,B,val\n', 'line 2: no path'),
     ],
 )
