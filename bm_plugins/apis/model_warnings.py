@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 
-from ..datasets.scale import NARROW, SAME, SHAPE, SIZE, WIDE, noted_scale
+from ..datasets.scale import (
+    NARROW,
+    PART,
+    SAME,
+    SHAPE,
+    SIZE,
+    WIDE,
+    noted_scale,
+)
 from ..evaluation.intervals import wilson
 from .bundle import Bundle
 
@@ -101,6 +109,10 @@ def field_warnings(
         NARROW: 'show less around the cell than the training images '
         f'({trained}). Their edges were repeated outwards; classes are less '
         'reliable the more is missing. Crop the cells wider.',
+        PART: 'were cropped to less than a third of their width or height, '
+        f'the field of the training images ({trained}) by their own µm per '
+        'pixel. If they show one cell each, that is wrong: give the right '
+        'one by --um-per-px, which comes before lists and files.',
     }
     if um_per_px is None:  # nobody has said it here and now
         texts[WIDE] = (

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..datasets.image_io import read_image
 from ..datasets.matek_classes import CLASSES
-from ..datasets.scale import WIDE
+from ..datasets.scale import PART, WIDE
 from ..errors import UnreadableImage
 from ..report.cell_report import ReportCell, write_cell_report
 from ..report.differential import Differential, differential
@@ -110,7 +110,7 @@ def write_report(
     if len(cells) < total:
         shown += ', the doubtful first, then as many of each class'
     facts = {**facts, 'Cells shown': shown}
-    if cropped := sums.fields.get(WIDE):
+    if cropped := sum(sums.fields.get(field, 0) for field in (WIDE, PART)):
         facts['Cropped to the field of training'] = f'{cropped:,} cells'
     write_differential(result, out / 'differential.csv')
     write_cell_report(

@@ -26,6 +26,8 @@ TOLERANCE = 0.02
 # How an image differs from the training's: padded to the field, cropped to
 # it; of another size, of another shape, where the scale is not known.
 NARROW, WIDE, SIZE, SHAPE = 'narrow', 'wide', 'size', 'shape'
+# Cropped to less than this share of a side, as by a scale in other units.
+PART, _LEAST = 'part', 1 / 3
 _LARGEST = 4000  # pixels of a side that is padded
 _UNITS = {
     **dict.fromkeys(('nm', 'nanometer'), 1e-3),
@@ -177,7 +179,8 @@ def fit_field(
 
     Returns:
         tuple[np.ndarray, str]: The image (h, w, 3), and how it differs:
-        ``''``, or one of ``NARROW``, ``WIDE``, ``SIZE`` and ``SHAPE``.
+        ``''``, or one of ``NARROW``, ``WIDE``, ``PART``, ``SIZE`` and
+        ``SHAPE``.
     """
     height, width = image.shape[:2]
     if trained is None:
@@ -201,6 +204,8 @@ def fit_field(
     pairs = [*zip((width, height), field, strict=True)]
     if any(have < want for have, want in pairs):
         cut = _pad(cut, field)
+    if any(want < _LEAST * have for have, want in pairs):
+        return cut, PART
     if any(have < (1 - TOLERANCE) * want for have, want in pairs):
         return cut, NARROW
     wide = any(have > (1 + TOLERANCE) * want for have, want in pairs)

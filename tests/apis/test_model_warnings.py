@@ -64,6 +64,8 @@ def test_images_of_another_field(um_per_px, advice):
     assert narrow.startswith('2 of 60 cells (3.3 %) show less around')
     assert wide.startswith('1 of 60 cells (1.7 %) show more around the cell')
     assert fields(trained, {'': 5, 'wide': 3}, 0.1) == []
+    (part,) = fields(trained, {'': 5, 'wide': 1, 'part': 2}, 1.0)
+    assert part.startswith('2 of 8 cells (25.0 %) were cropped to less than')
 
 
 def test_what_is_not_known_of_the_field():
