@@ -146,7 +146,10 @@ def fingerprints(
     known = _read(file)
     for path in paths:
         old = known.get(path)
-        if old and (old.size, old.modified) != _state(path, folder):
+        # A fault may be of access, or of the range of the other files.
+        if old and (
+            old.fault or (old.size, old.modified) != _state(path, folder)
+        ):
             del known[path]
     missing = [path for path in paths if path not in known]
     read = partial(fingerprint, folder=folder, bits=bits)

@@ -4,6 +4,7 @@ import os
 
 import cv2
 import imagehash
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -52,6 +53,18 @@ def test_goes_on_where_it_was_stopped(tmp_path):
     assert fingerprints(paths, root, file)[1:] == whole[1:]
     with open(file, newline='') as stream:
         assert next(csv.reader(stream))[0] == 'path'
+
+
+def test_faults_are_looked_at_anew(tmp_path):
+    """A file may be as it was, and the others' range another one."""
+    values = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.png'), values.astype(np.uint16))
+    file = tmp_path / 'found.csv'
+    (found,) = fingerprints(['a.png'], tmp_path, file, bits=12)
+    assert 'another range' in found.fault
+    (found,) = fingerprints(['a.png'], tmp_path, file, bits=8)
+    assert not found.fault and len(found.sha256) == 64
+    assert fingerprints(['a.png'], tmp_path, file, bits=8) == [found]
 
 
 def test_bad_input(tmp_path):
