@@ -1,6 +1,7 @@
 """Scale of cell images: size, µm per pixel, and the field that they show."""
 
 import html
+import logging
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -119,6 +121,8 @@ def measure_scale(
 ) -> Scale | None:
     """The usual size of image files, from their headers.
 
+    Says in the log where the files' own scales are not that of all.
+
     Args:
         files (Sequence[str or Path]): The images.
         um_per_px (float or str, optional): What a person says of them.
@@ -147,11 +151,22 @@ def measure_scale(
         is_close(size[0], width) and is_close(size[1], height)
         for size, _ in found
     )
-    if not given and all(scale for _, scale in found):
-        known = [value for _, scale in found for value in scale]
-        middle = median(known)
-        if all(is_close(value, middle) for value in known):
-            given = float(f'{middle:.6g}')
+    said = [scale for _, scale in found if scale]
+    known = [value for scale in said for value in scale]
+    middle = given or (median(known) if known else None)
+    alike = all(is_close(value, middle) for value in known)
+    if not given and alike and len(said) == len(found):
+        given = float(f'{middle:.6g}')
+    elif said and not (given and alike):
+        taken = f'{given:g} is taken for all' if given else 'none is taken'
+        print_log(
+            f'{len(said)} of {len(found)} images say a scale of their own, '
+            f'{min(known):g} to {max(known):g} µm per pixel; {taken}. If '
+            'they show other fields, put those of one scale into a '
+            'collection of its own.',
+            logger='current',
+            level=logging.WARNING,
+        )
     return Scale(width, height, given, usual / len(found))
 
 

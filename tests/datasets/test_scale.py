@@ -1,5 +1,6 @@
 """Scales that files state, and fields of view, worked out by hand."""
 
+import re
 import struct
 
 import numpy as np
@@ -272,19 +273,37 @@ def test_the_usual_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('dots', 'expected'),
+    ('dots', 'expected', 'said'),
     [
-        ([254_000] * 3, 0.1),
-        ([254_000, 254_000, 127_000], None),
-        ([254_000, 254_000, 72], None),
+        ([254_000] * 3, 0.1, ''),
+        ([254_000, 254_000, 127_000], None, '3 of 3 .*, 0.1 to 0.2 µm'),
+        ([254_000, 254_000, 72], None, '2 of 3 .*, 0.1 to 0.1 µm'),
+        ([72] * 3, None, ''),
     ],
 )
-def test_files_that_all_say_the_same(tmp_path, dots, expected):
+def test_files_that_all_say_the_same(
+    tmp_path, dots, expected, said, monkeypatch
+):
+    log = []
+    monkeypatch.setattr(
+        'bm_plugins.datasets.scale.print_log',
+        lambda text, **_: log.append(text),
+    )
     files = [tmp_path / f'{i}.png' for i in range(len(dots))]
     for file, number in zip(files, dots, strict=True):
         PIXELS.save(file, dpi=(number, number))
     assert measure_scale(files).um_per_px == expected
+    assert len(log) == bool(said) and re.search(said, ''.join(log))
+    log.clear()
+    assert measure_scale(files, 0.1).um_per_px == 0.1
+    assert ['0.1 is taken' in line for line in log] == [True] * (
+        127_000 in dots
+    )
+    log.clear()
     assert measure_scale(files, 0.3).um_per_px == 0.3
+    assert ['0.3 is taken' in line for line in log] == [True] * (
+        254_000 in dots
+    )
 
 
 def test_notes_of_earlier_and_of_later_versions():
