@@ -125,7 +125,7 @@ def audit(
             'up to 1.'
         )
     classes = check_classes(classes)
-    folder, out = existing_image_folder(data_root), Path(out)
+    folder, out = existing_image_folder(data_root, classes), Path(out)
     paths = list_pictures(folder)
     if not paths:
         raise InputError(

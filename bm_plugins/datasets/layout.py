@@ -52,18 +52,35 @@ def find_image_folder(data_root: str | Path) -> Path:
     return root
 
 
-def existing_image_folder(data_root: str | Path) -> Path:
+def existing_image_folder(
+    data_root: str | Path, classes: Sequence[str] = ()
+) -> Path:
     """As :func:`find_image_folder`, of a folder that must be there.
 
+    Args:
+        data_root (str or Path): Folder of the collection.
+        classes (Sequence[str]): Codes of which no folder may stand beside the
+            image folder, where it would be passed over. Defaults to none.
+
     Raises:
-        InputError: ``data_root`` is no folder.
+        InputError: ``data_root`` is no folder, or a class folder stands so.
     """
     if not Path(data_root).is_dir():
         raise InputError(
             f'{data_root} is no folder. Give the folder that holds '
             'BM_cytomorphology_data (or the class folders themselves).'
         )
-    return find_image_folder(data_root)
+    folder = find_image_folder(data_root)
+    names = (*IMAGE_FOLDERS, *classes)
+    beside = [name for name in names if Path(data_root, name).is_dir()]
+    if classes and folder.name in beside and len(beside) > 1:
+        beside.remove(folder.name)
+        raise InputError(
+            f'{data_root} holds {", ".join(beside)} beside {folder.name}, of '
+            'which alone images are read. Move all class folders into it, or '
+            'the others elsewhere.'
+        )
+    return folder
 
 
 @lru_cache(maxsize=4096)

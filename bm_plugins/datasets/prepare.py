@@ -79,12 +79,13 @@ def prepare(
             None: what all files say, if they do.
 
     Raises:
-        InputError: No images, an unknown class folder, a class without an
-            image, a file name against its folder, a list that names other
-            images, or a manifest that would be replaced.
+        InputError: No images, an unknown class folder or one beside the
+            release's image folder, a class without an image, a file
+            name against its folder, a list that names other images, or a
+            manifest that would be replaced.
     """
     classes = check_classes(classes)
-    folder = existing_image_folder(data_root)
+    folder = existing_image_folder(data_root, classes)
     manifest = Path(manifest or Path(data_root, 'split.csv'))
     if manifest.exists() and not overwrite:
         raise InputError(

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from bm_plugins.datasets.layout import (
+    existing_image_folder,
     find_image_folder,
     labels_of,
     list_images,
@@ -98,6 +99,20 @@ def test_unknown_code(path):
 def test_image_folder(tmp_path, name):
     (tmp_path / name).mkdir(exist_ok=True)
     assert find_image_folder(tmp_path) == tmp_path / name
+
+
+def test_class_folders_beside_the_image_folder_are_not_passed_over(tmp_path):
+    inner = tmp_path / 'BM_cytomorphology_data'
+    (inner / 'BLA').mkdir(parents=True)
+    (tmp_path / 'results').mkdir()
+    for root, folder in ((tmp_path, inner), (inner, inner)):
+        assert existing_image_folder(root, CLASSES) == folder
+    for name in ('BLA', 'bone_marrow_cell_dataset'):
+        (tmp_path / name).mkdir()
+        with pytest.raises(InputError, match=f'{name} beside BM_cyto.* Move'):
+            existing_image_folder(tmp_path, CLASSES)
+        assert existing_image_folder(tmp_path) == inner
+        (tmp_path / name).rmdir()
 
 
 def test_listing_is_sorted_and_passes_hidden_files_over(tmp_path):
