@@ -23,6 +23,7 @@ from .value_range import (
     MAX_BYTES,
     MAX_PIXELS,
     ORIENTATION,
+    check_end,
     check_pixels,
     read_deep,
 )
@@ -200,6 +201,8 @@ def read_content(path: str, folder: str | Path) -> bytes:
         raise UnreadableImage('truncated JPEG')
     if content[:4] == b'\x89PNG' and b'IEND' not in content:
         raise UnreadableImage('truncated PNG')
+    if content[:4] == b'RIFF':  # WebP
+        check_end(content)
     return content
 
 

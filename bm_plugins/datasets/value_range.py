@@ -126,6 +126,8 @@ def _read_tiff(content: bytes) -> DeepImage | None:
         unsigned = page.sampleformat in (1, 4)  # 4 is not said
         bits = page.bitspersample
         _check_channels(page)
+        if page.compression != 1:
+            check_end(content)
         if unsigned and bits <= 8:
             return None
         if not unsigned or bits > 16:
@@ -203,6 +205,19 @@ def check_pixels(height: int, width: int) -> None:
         raise UnreadableImage(
             f'has more than {MAX_PIXELS // 1_000_000} million pixels'
         )
+
+
+def check_end(content: bytes) -> None:
+    """Refuse a compressed file of which a copy was cut off.
+
+    Some systems make room first: what was not copied is zero, and decoders
+    take it for pixels.
+
+    Raises:
+        UnreadableImage: It ends in zeros; the message is the reason alone.
+    """
+    if not content[-256:].strip(b'\0'):
+        raise UnreadableImage('ends in zeros, as a copy that was cut off')
 
 
 def value_bits(paths: Sequence[str], folder: str | Path = '.') -> int | None:

@@ -8,6 +8,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from bm_plugins.datasets.image_io import (
@@ -211,10 +212,31 @@ def png_that_claims(width, height, depth=8):
     )
 
 
+def half_copied(content):
+    """Room for all of a file, with its first half."""
+    half = len(content) // 2
+    return content[:half] + bytes(len(content) - half)
+
+
+def tiff(**options):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, NOISE, photometric='rgb', **options)
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ('content', 'reason'),
     [
         (b'', 'empty file'),
+        (half_copied(encoded('JPEG', image=NOISE)), 'truncated JPEG'),
+        (half_copied(encoded('PNG', image=NOISE)), 'truncated PNG'),
+        (half_copied(encoded('WEBP', image=NOISE)), 'ends in zeros'),
+        (
+            half_copied(encoded('WEBP', image=NOISE, lossless=True)),
+            'ends in zeros',
+        ),
+        (half_copied(tiff(compression='zlib')), 'ends in zeros'),
+        (half_copied(tiff(compression='lzw')), 'ends in zeros'),
         (b'no image', 'cannot be decoded'),
         (b'<svg/>', 'cannot be decoded'),
         (encoded('JPEG')[:-100], 'truncated JPEG'),
