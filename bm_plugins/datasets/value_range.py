@@ -150,7 +150,9 @@ def _read_tiff(content: bytes) -> DeepImage | None:
     if image.ndim == 3:  # alpha and such come last
         image = image[..., :3] if page.photometric == 2 else image[..., 0]
     most = max(map(np.max, said), default=0)
-    if bits == 16:
+    if bits == 16 and image.max() > most:
+        bits = None  # the tag is wrong
+    elif bits == 16:
         bits = next((b for b in _BITS[:-1] if most == (1 << b) - 1), None)
     values = image.astype(np.uint16, copy=False)
     turned = turned.value if turned else 1

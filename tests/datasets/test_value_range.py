@@ -155,6 +155,15 @@ def test_what_the_file_says_comes_first():
     assert np.array_equal(decoded(said, 16), RGB >> 1)
 
 
+@pytest.mark.parametrize('bits', [8, 10])
+def test_a_tag_that_the_values_contradict_does_not_count(bits):
+    most = (1 << bits) - 1
+    content = tiff(deep(12), extratags=[(281, 'H', 3, (most,) * 3, True)])
+    assert read_deep(content).bits is None
+    assert np.array_equal(decoded(content), RGB)
+    assert np.array_equal(decoded(content, 12), RGB)
+
+
 def test_significant_bits_of_a_png():
     assert np.array_equal(decoded(png(deep(12) >> 1, sbit=12)), RGB >> 1)
     # scaled to 16 bits, as the standard has it
