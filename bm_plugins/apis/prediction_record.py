@@ -15,6 +15,7 @@ from ..output_folder import make_folder
 
 TABLES = ('predictions.csv', 'skipped.csv')
 PAGES = ('differential.csv', 'report.html')
+BY_SMEAR = 'differential_by_smear.csv'  # of several smears alone
 # What makes two predictions different, and how a message calls it.
 _NAMES = dict(
     cells='folder content (or list of images)',
@@ -183,7 +184,8 @@ class PredictionRecord:
             ) from error
 
     def _clear(self) -> None:
-        for file in (self.file, *self._outputs()):
+        others = (self.file, self.folder / BY_SMEAR)
+        for file in (*others, *self._outputs()):
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:

@@ -17,10 +17,11 @@ from ..errors import UnreadableImage
 from ..report.cell_report import ReportCell, write_cell_report
 from ..report.differential import Differential, differential
 from ..report.differential_scheme import Scheme
-from ..report.differential_table import write_differential
+from ..report.differential_table import write_by_smear, write_differential
 from .bundle import Bundle
 from .cell_list import CellList
 from .model_warnings import field_warnings, model_warnings
+from .prediction_record import BY_SMEAR
 from .prediction_table import CellRow, read_table
 
 THUMBNAIL = 96  # pixels of the longer side
@@ -59,6 +60,8 @@ def write_report(
     um_per_px: float | str | None = None,
 ) -> Differential:
     """Write ``differential.csv`` and ``report.html`` of a prediction.
+
+    Of several smears ``differential_by_smear.csv``, too.
 
     Args:
         out (Path): Folder of ``predictions.csv``, and to write to.
@@ -113,6 +116,7 @@ def write_report(
     if cropped := sum(sums.fields.get(field, 0) for field in (WIDE, PART)):
         facts['Cropped to the field of training'] = f'{cropped:,} cells'
     write_differential(result, out / 'differential.csv')
+    write_by_smear(result, out / BY_SMEAR)
     write_cell_report(
         out / 'report.html',
         cells,

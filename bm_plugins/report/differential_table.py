@@ -25,8 +25,8 @@ HEADER = (
     'ratio_low',
     'ratio_high',
     'text',
-    'smear',
 )
+BY_SMEAR = ('smear', 'code', 'count', 'percent', 'low', 'high')
 
 
 def write_differential(differential: Differential, file: str | Path) -> None:
@@ -34,8 +34,7 @@ def write_differential(differential: Differential, file: str | Path) -> None:
 
     The column ``kind`` says what a line is: ``class``, a class; ``total``,
     ``TOTAL`` and ``LEFT_OUT``, the cells that are counted and those that are
-    not; ``ratio``, ``M:E``, where the scheme has both; ``smear``, a counted
-    class in the smear that the column ``smear`` names; ``warning`` and
+    not; ``ratio``, ``M:E``, where the scheme has both; ``warning`` and
     ``note``, a sentence in the column ``text``. A field that does not apply
     is empty.
 
@@ -51,6 +50,25 @@ def write_differential(differential: Differential, file: str | Path) -> None:
         file,
         HEADER,
         ([_text(line.get(column)) for column in HEADER] for line in lines),
+    )
+
+
+def write_by_smear(differential: Differential, file: str | Path) -> None:
+    """Write the classes of each of several smears; else delete the file.
+
+    Args:
+        differential (Differential): What to write.
+        file (str or Path): The file to write, replace or delete.
+
+    Raises:
+        InputError: As :func:`bm_plugins.atomic_write.atomic_write`.
+    """
+    if not differential.by_smear:
+        Path(file).unlink(missing_ok=True)
+        return
+    rows = map(vars, differential.by_smear)
+    write_csv(
+        file, BY_SMEAR, ([_text(row[x]) for x in BY_SMEAR] for row in rows)
     )
 
 
@@ -82,8 +100,6 @@ def _lines(differential: Differential) -> Iterator[dict]:
             ratio_low=differential.me_low,
             ratio_high=differential.me_high,
         )
-    for row in differential.by_smear:
-        yield {**vars(row), 'kind': 'smear'}
     for text in differential.warnings:
         yield dict(kind='warning', text=text)
     for text in differential.notes:

@@ -7,6 +7,7 @@ import numpy as np
 
 OUTPUTS = [
     'differential.csv',
+    'differential_by_smear.csv',
     'prediction.json',
     'predictions.csv',
     'report.html',

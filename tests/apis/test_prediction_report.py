@@ -134,12 +134,13 @@ def test_files_are_written(tmp_path):
     assert 'told' in page and '4 of 6, the doubtful first' in page
     assert result.rows[0].adjusted is not None
     with open(tmp_path / 'differential.csv') as stream:
-        rows = [r for r in csv.DictReader(stream) if r['kind'] == 'class']
-    rows = {r['code']: r for r in rows}
+        rows = {r['code']: r for r in csv.DictReader(stream) if r['code']}
     assert [rows[c]['count'] for c in CODES] == ['2', '1', '3']
     result = write_report(*args, {'s1/a.jpg': 'LYT'}, 99, {}, 'x')
     assert [row.count for row in result.rows] == [1, 2, 3]
     assert result.rows[0].adjusted is None
     assert sum('no adjusted estimate' in note for note in result.notes) == 1
+    by_smear = (tmp_path / 'differential_by_smear.csv').read_text()
+    assert by_smear.splitlines()[1].startswith('s1,BLA,1,33.3333,')
     page = (tmp_path / 'report.html').read_text()
     assert '6 of 6' in page and 'By smear' in page
