@@ -118,7 +118,8 @@ class MarrowRunner(FastStepRunner):
         that a method's own must not stand there. Where one does, it counts.
         """
         super().register_hooks(default_hooks, custom_hooks)
-        there = {type(hook).__name__ for hook in self.hooks}
+        kinds = [kind for hook in self.hooks for kind in type(hook).__mro__]
+        there = {kind.__name__ for kind in kinds}
         for part in unwrap(self.model).modules():
             for name in getattr(part, 'needed_hooks', ()):
                 if name not in there:
@@ -232,7 +233,7 @@ class MarrowRunner(FastStepRunner):
             by_epoch = isinstance(loop, EpochBasedTrainLoop)
             scheduler = fit_schedule(
                 scheduler,
-                loop.max_epochs,
+                loop.max_epochs if by_epoch else None,
                 loop.max_iters,
                 f'train_cfg.max_{"epochs" if by_epoch else "iters"}',
             )

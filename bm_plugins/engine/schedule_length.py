@@ -15,14 +15,19 @@ _WARM_UPS = ('LinearLR', 'ConstantLR', 'LinearMomentum', 'ConstantMomentum')
 
 
 def fit_schedule(
-    schedulers: Sequence[Any], max_epochs: int, max_iters: int, key: str
+    schedulers: Sequence[Any],
+    max_epochs: int | None,
+    max_iters: int,
+    key: str,
 ) -> list[Any]:
     """Let schedulers without an end end with the training; check the others.
 
     Args:
         schedulers (Sequence): Configs of ``param_scheduler``; what is built
             already is left alone.
-        max_epochs, max_iters (int): Length of the training.
+        max_epochs (int or None): Length of the training; None where it is
+            one of iterations.
+        max_iters (int): Likewise.
         key (str): What the config says it by, for the errors.
 
     Returns:
@@ -30,7 +35,8 @@ def fit_schedule(
 
     Raises:
         InputError: One ends after the training or, where none follows it,
-            before; or has milestones that are never reached.
+            before; or has milestones that are never reached. Or it counts
+            epochs, and the training has none.
     """
     fitted = []
     for number, config in enumerate(schedulers):
@@ -42,6 +48,12 @@ def fit_schedule(
         unit = 'epochs' if by_epoch else 'iterations'
         begin, end = config.get('begin', 0), config.get('end')
         name = f'param_scheduler.{number} ({config.get("type")})'
+        if total is None:
+            raise InputError(
+                f'{name} counts epochs, but the training is of {max_iters} '
+                f'iterations ({key}). Say by_epoch=False in it, and its '
+                'begin, end and milestones, if any, in iterations.'
+            )
         said = f'but the training is of {total} {unit} ({key}).'
         cure = (
             'Leave the length out of the schedule, which then follows the '
@@ -70,11 +82,11 @@ def fit_schedule(
                     f'{name} has {length}={config[length]} and begins after '
                     f'{begin} {unit}, {said} {cure}'
                 )
-        late = [m for m in config.get('milestones', ()) if m >= total]
+        late = [m for m in config.get('milestones', ()) if begin + m >= total]
         if late:
             raise InputError(
-                f'{name} has the milestone {late[0]}, {said} Take it out, or '
-                'train for longer.'
+                f'{name} has the milestone {late[0]} and begins after '
+                f'{begin} {unit}, {said} Take it out, or train for longer.'
             )
         fitted.append(dict(config, end=total if end is None else end))
     return fitted
