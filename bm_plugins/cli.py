@@ -149,7 +149,13 @@ def _check(name: str, args: list[str]) -> list[str]:
             )
     if name == 'train':
         if config and known.resume == 'auto':
-            args = _resume(args, config, known.work_dir)
+            folders = [
+                option.partition('=')[2]
+                for option in known.cfg_options
+                if option.startswith('work_dir=')
+            ]
+            folder = folders[-1] if folders else known.work_dir
+            args = _resume(args, config, folder)
         return args
     if known.show and not os.environ.get('DISPLAY'):
         raise InputError(

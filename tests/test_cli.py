@@ -223,6 +223,14 @@ def test_ways_to_ask_for_a_resume(tmp_path, flag):
         assert args == [*given[:3], '--resume', 'there.pth', *more]
 
 
+def test_a_resume_of_a_folder_among_the_options(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('there.pth')
+    options = ['--cfg-options', f'work_dir={tmp_path}']
+    given = [*TRAIN[1:], '--work-dir', 'elsewhere', '--resume', *options]
+    expected = [*given[:-2], 'there.pth', *options]
+    assert cli._check('train', given) == expected
+
+
 def test_a_resume_from_a_file(tmp_path):
     given = [*TRAIN[1:], '--resume=own.pth']
     assert cli._check('train', given) == [*TRAIN[1:], '--resume', 'own.pth']

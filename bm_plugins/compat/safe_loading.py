@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import CheckpointLoader
 from safetensors.torch import load_file
 
@@ -27,14 +28,15 @@ os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
 os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 
-def _history_method(owner: type, name: str) -> Callable:
-    """Stand in for ``getattr``, by which a log history names its methods."""
-    if owner is not HistoryBuffer or name not in (
-        'min',
-        'max',
-        'mean',
-        'current',
-    ):
+_METHODS: dict[type, tuple[str, ...]] = {
+    HistoryBuffer: ('min', 'max', 'mean', 'current'),
+    OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
+}
+
+
+def _method(owner: type, name: str) -> Callable:
+    """Stand in for ``getattr``, by which states name a class's functions."""
+    if name not in _METHODS.get(owner, ()):
         raise pickle.UnpicklingError(f'getattr of {name} is not allowed')
     return getattr(owner, name)
 
@@ -63,8 +65,8 @@ _NUMPY = [
 
 torch.serialization.add_safe_globals(
     [
-        HistoryBuffer,
-        _named(_history_method, 'builtins', 'getattr'),
+        *_METHODS,
+        _named(_method, 'builtins', 'getattr'),
         _codecs.encode,  # bytes at pickle protocol 2; torch 2.5 allows it
         np.ndarray,
         np.dtype,

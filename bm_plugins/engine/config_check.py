@@ -4,27 +4,26 @@ import inspect
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
-import mmengine.registry
-import mmpretrain.registry
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
-from mmengine.registry import Registry
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.loops import TestLoop, ValLoop
 from torch import nn
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from ..errors import InputError
+from .config_types import all_types, arguments_of, classes_of, plain_name
 
 # What configs say at their top beside the arguments of a Runner.
 OPTIONS = (
     *('runner_type', 'custom_imports', 'channels_last', 'compile'),
     *('tracker', 'sync_bn', 'find_unused_parameters', 'model_wrapper_cfg'),
     *('activation_checkpointing', 'efficient_conv_bn_eval', 'tta_model'),
-    *('tta_pipeline', 'max_tta_batch', 'vis_backends'),
+    *('tta_pipeline', 'max_tta_batch'),
 )
 # What mmengine and mmpretrain take out of any dict before it is built.
 _MARKS = {'type', '_delete_', '_scope_', '_base_'}
@@ -38,19 +37,48 @@ _EXTRA = dict(
     hooks={'priority'},
     param_scheduler={'convert_to_iter_based'},
     model={'data_preprocessor', 'train_cfg', 'init_cfg', 'test_cfg'},
+    norm_cfg={'requires_grad'},
+    policies={'magnitude_key', 'magnitude_range'},
 )
-_CLOSED = dict(
-    randomness={'seed', 'diff_rank_seed', 'deterministic'},
-    auto_scale_lr={'base_batch_size', 'enable'},
-    env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+_CLOSED = {
+    'randomness': {'seed', 'diff_rank_seed', 'deterministic'},
+    'auto_scale_lr': {'base_batch_size', 'enable'},
+    'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+    'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
+    'model.train_cfg': {'augments', 'probs'},
+}
+# Those may have others too.
+_KNOWN = dict(
+    paramwise_cfg={
+        *('bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult'),
+        *('flat_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult'),
+        *('bypass_duplicate', 'layer_decay_rate', 'custom_keys'),
+    },
+    custom_key={'lr_mult', 'decay_mult'},
+)
+# What versions of mmengine's forerunner read, and what says it today.
+_FORMER = dict(
+    optimizer='optim_wrapper.optimizer',
+    optimizer_config='optim_wrapper',
+    lr_config='param_scheduler',
+    momentum_config='param_scheduler',
+    runner='train_cfg',
+    total_epochs='train_cfg.max_epochs',
+    checkpoint_config='default_hooks.checkpoint',
+    log_config='default_hooks.logger',
+    evaluation='val_cfg and val_evaluator',
+    resume_from='resume=True and load_from',
 )
 _DEFAULT_HOOKS = (
     *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler'),
     'checkpoint',
 )
-_LEAST = dict(batch_size=1, num_workers=0, max_epochs=1, max_iters=1, lr=0)
+_LEAST = dict(
+    batch_size=1, num_workers=0, max_epochs=1, max_iters=1, lr=0, seed=0
+)
 # Between letters; between the items of a list it does no harm.
 _INNER_SPACE = re.compile(r"""[^\s,:\[\](){}'"]\s+[^\s,:\[\](){}'"]""")
+_CLIPS = dict(norm=clip_grad_norm_, value=clip_grad_value_)
 _NEAR = 0.85  # of two names that are alike, by difflib's ratio
 
 
@@ -75,9 +103,14 @@ def check_option(cfg: Config, option: str) -> None:
             '(data_root also by BM_DATA_ROOT), or by a name without spaces.'
         )
     first, *rest = key.split('.')
-    known = {*cfg.keys(), *_top()}
-    if first not in known:
-        raise _unknown(f'--cfg-options {key}', first, known)
+    if first not in _top():
+        if first in cfg:
+            raise InputError(
+                f'--cfg-options {key}: {first} is a variable, which the '
+                'config has used already, so that setting it changes '
+                f'nothing. Set {" or ".join(_uses(cfg, first)) or "it there"}.'
+            )
+        raise _unknown(f'--cfg-options {key}', first, _top())
     node = cfg.get(first)
     for number, name in enumerate(rest, 1):
         where = '.'.join([first, *rest[: number - 1]])
@@ -90,11 +123,48 @@ def check_option(cfg: Config, option: str) -> None:
             node = node[int(name)]
         elif isinstance(node, dict):
             node = node.get(name)
+        elif node is None and name.isdecimal():
+            raise InputError(
+                f'--cfg-options {key}: the config has no list {where}. Set '
+                f"it itself: {where}=[dict(type='...')]"
+            )
         elif node is not None:
             raise InputError(
                 f'--cfg-options {key}: {where} is {node!r} and has no keys. '
                 f'Set it itself: {where}=...'
             )
+
+
+def _uses(cfg: Mapping[str, Any], name: str) -> list[str]:
+    """Keys whose value is that of a variable at the top."""
+    return [
+        where
+        for key in cfg
+        if key in _top()
+        for where, value in _walk(cfg[key], key)
+        if _holds(value, cfg[name])
+    ]
+
+
+def _holds(value: Any, part: Any) -> bool:
+    """Whether it is that, or a dict that was merged with it."""
+    if not (isinstance(part, dict) and part):
+        return value == part
+    return isinstance(value, dict) and all(
+        key == '_delete_' or (key in value and _holds(value[key], item))
+        for key, item in part.items()
+    )
+
+
+def _walk(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    yield where, value
+    items: Iterable[Any] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    for key, item in items:
+        yield from _walk(item, f'{where}.{key}')
 
 
 def check_config(cfg: Mapping[str, Any]) -> None:
@@ -112,9 +182,19 @@ def check_config(cfg: Mapping[str, Any]) -> None:
             batch size, number of epochs or such is none.
     """
     top = _top()
+    if isinstance(cfg.get('custom_hooks'), dict):
+        raise InputError('custom_hooks: expected a list, [dict(...)].')
     for key, value in cfg.items():
         if key in top:
             _check(value, key, _kind(key))
+        elif isinstance(value, dict | list | str) and _uses(cfg, key):
+            continue  # a variable
+        elif key in _FORMER and value:
+            raise InputError(
+                f'{key}: nothing reads it any more; say it by '
+                f'{_FORMER[key]}. (A variable of your own needs another '
+                'name.)'
+            )
         elif near := [name for name in _near(key, top) if name[:4] != 'tta_']:
             raise InputError(
                 f'{key}: nothing reads it; did you mean {near[0]}? Rename it '
@@ -156,7 +236,11 @@ def _check(value: Any, where: str, kind: str) -> None:
         _check_number(item, f'{where}.{key}', key)
         if key in ('metainfo', 'init_cfg', 'meta_keys'):
             continue
+        if str(value.get('type')).startswith('Albu'):
+            continue  # its transforms have names of their own
         inner = 'hooks' if kind == 'hooks' else key
+        if kind == 'custom_keys':
+            inner = 'custom_key'
         if key.endswith('dataloader'):
             inner = 'dataloader'
         _check(item, f'{where}.{key}', inner)
@@ -170,10 +254,24 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
     """Keys that a dict may have, and whether it may have others."""
     if where in _CLOSED:
         return _CLOSED[where], False
+    if kind in _KNOWN:
+        return _KNOWN[kind], True
     name = value.get('type')
-    if isinstance(name, str):
-        made_of = list(_classes(name))
+    if kind == 'clip_grad':
+        made_of = [_CLIPS.get(name or 'norm', clip_grad_norm_)]
+    elif isinstance(name, str):
+        made_of = list(classes_of(name))
         if not made_of:
+            near = (
+                []
+                if {'.', '/'} & {*plain_name(name)}
+                else _near(name, all_types())
+            )
+            if near and name not in near and not hasattr(nn, name):
+                raise InputError(
+                    f'{where}: there is no type {name}; did you mean '
+                    f'{near[0]}?'
+                )
             return set(), True
     elif kind == 'dataloader':
         made_of = [DataLoader]
@@ -181,7 +279,7 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
         loops = dict(train_cfg=EpochBasedTrainLoop, val_cfg=ValLoop)
         made_of = [loops.get(where, TestLoop)]
         if where == 'train_cfg' and value.get('by_epoch') is False:
-            made_of = list(_classes('IterBasedTrainLoop'))
+            made_of = list(classes_of('IterBasedTrainLoop'))
     elif where == 'optim_wrapper':
         made_of = [OptimWrapper]
     elif not name:
@@ -192,47 +290,10 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
     if where.startswith('model.'):
         keys.add('init_cfg')
     for maker in made_of:
-        arguments, any_other = _arguments(maker)
+        arguments, any_other = arguments_of(maker)
         keys |= arguments
         is_open |= any_other
     return keys, is_open
-
-
-def _classes(name: str) -> Iterator[Any]:
-    """What a ``type`` may stand for, in any registry."""
-    plain = name.rpartition('.')[2] if name.startswith('mmp') else name
-    if '.' in plain:  # another package's
-        return
-    seen = set()
-    for module in (mmpretrain.registry, mmengine.registry):
-        for registry in vars(module).values():
-            if isinstance(registry, Registry):
-                found = registry.module_dict.get(plain)
-                if found is not None and id(found) not in seen:
-                    seen.add(id(found))
-                    yield found
-
-
-@cache
-def _arguments(maker: Any) -> tuple[frozenset[str], bool]:
-    """Names of arguments, a class's bases' too, and whether any is taken."""
-    if not inspect.isclass(maker):
-        owners: Iterable[Any] = [maker]
-    else:
-        owners = [c for c in maker.__mro__ if '__init__' in vars(c)]
-    names: set[str] = set()
-    for owner in owners:
-        if owner in (nn.Module, object):
-            break
-        function = owner.__init__ if inspect.isclass(owner) else owner
-        try:
-            parameters = inspect.signature(function).parameters.values()
-        except (TypeError, ValueError):
-            break
-        names |= {p.name for p in parameters if p.kind != p.VAR_KEYWORD}
-        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
-            return frozenset(names - {'self'}), False
-    return frozenset(names - {'self'}), True
 
 
 def _check_number(value: Any, where: str, key: str) -> None:

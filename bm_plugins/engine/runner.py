@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dist import master_only
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.runner import (
     BaseLoop,
     CheckpointLoader,
@@ -43,7 +44,12 @@ from .epoch_checks import check_epoch
 from .fast_step import FastStepRunner
 from .linear_probe_loop import LinearProbeLoop
 from .progress import check_progress, progress_of
-from .schedule_length import fit_schedule, lengths, replay, rewind
+from .schedule_length import (
+    fit_schedule,
+    group_settings,
+    keep_settings,
+    settings,
+)
 from .trackers import with_trackers
 from .unwrap import unwrap
 from .worker_signals import let_workers_outlive_sigterm
@@ -63,6 +69,7 @@ class MarrowRunner(FastStepRunner):
         self, model: nn.Module | dict, work_dir: str, *args: Any, **kwargs: Any
     ) -> None:
         make_folder(work_dir)
+        self._schedule: list[dict] = []  # as the config says, with ends
         super().__init__(model, work_dir, *args, **kwargs)
 
     @classmethod
@@ -118,7 +125,8 @@ class MarrowRunner(FastStepRunner):
         that a method's own must not stand there. Where one does, it counts.
         """
         super().register_hooks(default_hooks, custom_hooks)
-        there = {type(hook).__name__ for hook in self.hooks}
+        kinds = [kind for hook in self.hooks for kind in type(hook).__mro__]
+        there = {kind.__name__ for kind in kinds}
         for part in unwrap(self.model).modules():
             for name in getattr(part, 'needed_hooks', ()):
                 if name not in there:
@@ -232,7 +240,7 @@ class MarrowRunner(FastStepRunner):
             by_epoch = isinstance(loop, EpochBasedTrainLoop)
             scheduler = fit_schedule(
                 scheduler,
-                loop.max_epochs,
+                loop.max_epochs if by_epoch else None,
                 loop.max_iters,
                 f'train_cfg.max_{"epochs" if by_epoch else "iters"}',
             )
@@ -243,24 +251,18 @@ class MarrowRunner(FastStepRunner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Resume; the samplers take the seed of the checkpoint.
 
-        Where the training is of another length than the checkpoint's, its
-        own schedule applies, from the iteration that was reached.
+        Where this training has another schedule, length or optimiser's
+        setting than the checkpoint's, its own applies, from the iteration
+        that was reached.
         """
-        planned = self.param_schedulers
-        planned = lengths(planned) if isinstance(planned, list) else None
+        schedulers = self.param_schedulers or []
+        planned = settings(schedulers) if isinstance(schedulers, list) else []
+        groups = None
+        if isinstance(self.optim_wrapper, OptimWrapper):
+            groups = group_settings(self.optim_wrapper)
         super().resume(filename, *args, **kwargs)
-        if planned and lengths(self.param_schedulers) != planned:
-            was = max(item['end'] for item in lengths(self.param_schedulers))
-            rewind(self.optim_wrapper)
-            self.param_schedulers = self.build_param_scheduler(self._schedule)
-            length = len(self.train_dataloader)
-            replay(self.param_schedulers, self.iter, length)
-            now = max(item['end'] for item in planned)
-            self.logger.warning(
-                f'The schedule of {filename} was {was} steps long, that of '
-                f'this training is {now}: from here on the learning rate is '
-                f'that of a training of {now} steps.'
-            )
+        if groups is not None:
+            keep_settings(self, self._schedule, planned, groups, filename)
         self.resumed_from = filename
         sampler = self.train_dataloader.batch_sampler.sampler
         if hasattr(sampler, 'seed'):

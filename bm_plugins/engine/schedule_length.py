@@ -2,27 +2,39 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
 
 from ..errors import InputError
 
+# How far a scheduler is.
+_STATE = {
+    *('last_step', '_global_step', '_last_value', 'base_values', 'verbose'),
+    *('best', 'num_bad_epochs', 'cooldown_counter'),
+}
+_NONE = object()
 # After these the value is what it was before, whenever they end.
 _WARM_UPS = ('LinearLR', 'ConstantLR', 'LinearMomentum', 'ConstantMomentum')
 
 
 def fit_schedule(
-    schedulers: Sequence[Any], max_epochs: int, max_iters: int, key: str
+    schedulers: Sequence[Any],
+    max_epochs: int | None,
+    max_iters: int,
+    key: str,
 ) -> list[Any]:
     """Let schedulers without an end end with the training; check the others.
 
     Args:
         schedulers (Sequence): Configs of ``param_scheduler``; what is built
             already is left alone.
-        max_epochs, max_iters (int): Length of the training.
+        max_epochs (int or None): Length of the training; None where it is
+            one of iterations.
+        max_iters (int): Likewise.
         key (str): What the config says it by, for the errors.
 
     Returns:
@@ -30,7 +42,8 @@ def fit_schedule(
 
     Raises:
         InputError: One ends after the training or, where none follows it,
-            before; or has milestones that are never reached.
+            before; or has milestones that are never reached. Or it counts
+            epochs, and the training has none.
     """
     fitted = []
     for number, config in enumerate(schedulers):
@@ -42,6 +55,12 @@ def fit_schedule(
         unit = 'epochs' if by_epoch else 'iterations'
         begin, end = config.get('begin', 0), config.get('end')
         name = f'param_scheduler.{number} ({config.get("type")})'
+        if total is None:
+            raise InputError(
+                f'{name} counts epochs, but the training is of {max_iters} '
+                f'iterations ({key}). Say by_epoch=False in it, and its '
+                'begin, end and milestones, if any, in iterations.'
+            )
         said = f'but the training is of {total} {unit} ({key}).'
         cure = (
             'Leave the length out of the schedule, which then follows the '
@@ -70,43 +89,126 @@ def fit_schedule(
                     f'{name} has {length}={config[length]} and begins after '
                     f'{begin} {unit}, {said} {cure}'
                 )
-        late = [m for m in config.get('milestones', ()) if m >= total]
+        late = [m for m in config.get('milestones', ()) if begin + m >= total]
         if late:
             raise InputError(
-                f'{name} has the milestone {late[0]}, {said} Take it out, or '
-                'train for longer.'
+                f'{name} has the milestone {late[0]} and begins after '
+                f'{begin} {unit}, {said} Take it out, or train for longer.'
             )
         fitted.append(dict(config, end=total if end is None else end))
     return fitted
 
 
-def lengths(schedulers: Sequence[Any]) -> list[dict[str, int]]:
-    """What of built schedulers depends on the length of the training."""
-    names = ('begin', 'end', 'T_max', 'total_iters', 'total_steps')
+def settings(schedulers: Sequence[Any]) -> list[dict[str, Any]]:
+    """What built schedulers were told, without how far they are."""
     return [
-        {name: getattr(item, name) for name in names if hasattr(item, name)}
+        {k: v for k, v in item.state_dict().items() if k not in _STATE}
         for item in schedulers
     ]
 
 
-def rewind(optim_wrapper: OptimWrapper) -> None:
+def group_settings(optim_wrapper: OptimWrapper) -> list[dict[str, Any]]:
+    """What an optimiser was told, for each group of weights."""
+    return [
+        {k: v for k, v in group.items() if k != 'params'}
+        for group in optim_wrapper.param_groups
+    ]
+
+
+def _set_groups(
+    optim_wrapper: OptimWrapper,
+    groups: Sequence[dict[str, Any]],
+    scheduled: Collection[str],
+) -> list[str]:
+    """Give an optimiser back what :func:`group_settings` noted.
+
+    Args:
+        optim_wrapper (OptimWrapper): With a checkpoint's settings.
+        groups (Sequence[dict]): This training's own.
+        scheduled (Collection[str]): What schedules change, left alone.
+
+    Returns:
+        list[str]: What was another.
+    """
+    others = set()
+    for group, own in zip(optim_wrapper.param_groups, groups, strict=True):
+        for name, value in own.items():
+            if name in scheduled or group.get(name, _NONE) == value:
+                continue
+            group[name] = value
+            others.add(name.removeprefix('initial_'))
+    return sorted(others)
+
+
+def _rewind(optim_wrapper: OptimWrapper) -> None:
     """Set what schedulers change back to where training began."""
     for group in optim_wrapper.param_groups:
         for name in [name for name in group if name.startswith('initial_')]:
             group[name.removeprefix('initial_')] = group[name]
 
 
-def replay(schedulers: Sequence[Any], iters: int, epoch_length: int) -> None:
+def _replay(
+    schedulers: Sequence[Any], iters: int, epochs: int, epoch_length: int
+) -> None:
     """Step new schedulers as often as a resumed training has.
 
     Args:
         schedulers (Sequence): As built, each at its start.
         iters (int): Iterations that were trained.
+        epochs (int): Epochs that were ended.
         epoch_length (int): Iterations of an epoch.
     """
     with warnings.catch_warnings():  # that the optimiser has not stepped
         warnings.simplefilter('ignore')
         for iteration in range(1, iters + 1):
             for scheduler in schedulers:
-                if not scheduler.by_epoch or iteration % epoch_length == 0:
+                epoch, rest = divmod(iteration, epoch_length)
+                ended = rest == 0 and epoch <= epochs
+                if ended or not scheduler.by_epoch:
                     scheduler.step()
+
+
+def keep_settings(
+    runner: Runner,
+    schedule: list[dict[str, Any]],
+    planned: list[dict[str, Any]],
+    groups: list[dict[str, Any]],
+    filename: str,
+) -> None:
+    """Go on with a training's own settings after a resume, and say so.
+
+    Args:
+        runner (Runner): With the state of the checkpoint.
+        schedule (list[dict]): Configs of the training's schedulers.
+        planned (list[dict]): Their :func:`settings` before the resume.
+        groups (list[dict]): :func:`group_settings` before the resume.
+        filename (str): The checkpoint.
+    """
+    schedulers = runner.param_schedulers or []
+    names = {item.param_name for item in schedulers}
+    others = _set_groups(runner.optim_wrapper, groups, names)
+    before = settings(schedulers)
+    fresh = runner.epoch and not any(s._global_step for s in schedulers)
+    if planned and (before != planned or fresh or names & {*others}):
+        _rewind(runner.optim_wrapper)
+        runner.param_schedulers = runner.build_param_scheduler(
+            runner._schedule
+        )
+        length = len(runner.train_dataloader)
+        _replay(runner.param_schedulers, runner.iter, runner.epoch, length)
+        others.append('param_scheduler')
+        was = max(item.get('end', 0) for item in before)
+        now = max(item['end'] for item in planned)
+        if was != now:
+            runner.logger.warning(
+                f'The schedule of {filename} was {was} steps long, that '
+                f'of this training is {now}: from here on the learning '
+                f'rate is that of a training of {now} steps.'
+            )
+            others.remove('param_scheduler')
+    if others:
+        runner.logger.warning(
+            f'{filename} was trained with other settings '
+            f'({", ".join(others)}): from here on those of this training '
+            'apply.'
+        )

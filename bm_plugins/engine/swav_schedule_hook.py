@@ -1,7 +1,7 @@
 """When SwAV's queue starts and its prototypes thaw."""
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpretrain.registry import HOOKS
 
 from ..errors import InputError
@@ -33,13 +33,25 @@ class SwAVScheduleHook(Hook):
         """Check the queue; let frozen prototypes drop their gradients.
 
         Raises:
-            InputError: The queue is shorter than a global batch.
+            InputError: The queue is shorter than a global batch, or the
+                training has no epochs to count.
         """
         loss = swav_loss_of(runner.model)
         for name in ('queue_start_epoch', 'freeze_prototypes_epochs'):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(loss, name))
         length = loss.queue.size(1)
+        waits = length > 0 and self.queue_start_epoch > 0
+        if (waits or self.freeze_prototypes_epochs > 0) and not isinstance(
+            runner.train_loop, EpochBasedTrainLoop
+        ):
+            raise InputError(
+                'SwAV counts epochs until its prototypes are freed and its '
+                'queue starts, and this training has none (train_cfg is by '
+                'iterations). Set train_cfg=dict(by_epoch=True, max_epochs='
+                '...), or model.head.loss.freeze_prototypes_epochs=0 and '
+                'queue_start_epoch=0.'
+            )
         sampler = runner.train_dataloader.batch_sampler
         batch = sampler.batch_size * runner.world_size
         if 0 < length < batch:

@@ -107,3 +107,83 @@ def test_resumed_with_classes_in_another_order(cells, tmp_path):
     for options in (dict(resume=True), {}):
         with pytest.raises(InputError, match='BLA LYT ABE, .* LYT BLA ABE'):
             run(cells, tmp_path / 'other', 2, **other, **options)
+
+
+def resumed(cells, folder, first, then):
+    """Rates after a resume with other settings, and of a whole training."""
+    classify(cells, folder / 'first', **first)
+    at = dict(load_from=str(folder / 'first/epoch_2.pth'), resume=True)
+    rates, log = classify(cells, folder / 'then', **then, **at)
+    whole, _ = classify(cells, folder / 'whole', **then)
+    return rates, whole[len(whole) - len(rates) :], log
+
+
+def classify(cells, folder, **kwargs):
+    note = NoteRates()
+    every = dict(type='SafeCheckpointHook', interval=1)
+    classifier(
+        cells,
+        folder,
+        custom_hooks=[note],
+        default_hooks=dict(checkpoint=every),
+        **kwargs,
+    ).train()
+    logs = Path(folder).glob('*/*.log')
+    return note.rates, ''.join(file.read_text() for file in logs)
+
+
+STEPS = dict(COSINE, by_epoch=True, convert_to_iter_based=True)
+LOWER = dict(optimizer=dict(type='AdamW', lr=0.001, weight_decay=1e-2))
+
+
+@pytest.mark.parametrize(
+    ('first', 'then', 'said'),
+    [
+        ([STEPS], [dict(STEPS, eta_min=5e-3)], 'param_scheduler'),
+        ([dict(type='MultiStepLR', milestones=[1])], [STEPS], 'schedule'),
+        (
+            [dict(type='MultiStepLR', milestones=[1, 2])],
+            [dict(type='MultiStepLR', milestones=[2])],
+            'param_scheduler',
+        ),
+        (None, [STEPS], 'param_scheduler'),
+        ([STEPS], None, 'lr'),
+    ],
+)
+def test_resumed_with_another_schedule_it_applies(
+    cells, tmp_path, first, then, said
+):
+    first, then = (dict(param_scheduler=value) for value in (first, then))
+    rates, whole, log = resumed(cells, tmp_path, first, then)
+    assert rates and rates == pytest.approx(whole)
+    assert said in log
+
+
+@pytest.mark.parametrize('schedule', [[STEPS], None])
+def test_resumed_with_a_lower_rate_it_applies(cells, tmp_path, schedule):
+    first = dict(param_scheduler=schedule)
+    then = dict(first, optim_wrapper=LOWER)
+    rates, whole, log = resumed(cells, tmp_path, first, then)
+    assert rates and rates == pytest.approx(whole)
+    assert 'trained with other settings (lr' in log
+
+
+def test_resumed_with_one_cycle(cells, tmp_path):
+    cycle = dict(type='OneCycleLR', eta_max=0.1, total_steps=3)
+    same = dict(param_scheduler=[dict(cycle, convert_to_iter_based=True)])
+    rates, whole, log = resumed(cells, tmp_path, same, same)
+    assert rates and rates == whole
+    assert 'other settings' not in log
+
+
+def test_epochs_of_a_training_by_iterations_are_refused():
+    with pytest.raises(InputError, match='counts epochs, .* by_epoch=False'):
+        fit_schedule([COSINE], None, 40, 'train_cfg.max_iters')
+    fit_schedule([dict(COSINE, by_epoch=False)], None, 40, KEY)
+
+
+def test_milestones_count_from_the_beginning_of_the_schedule():
+    late = dict(type='MultiStepLR', begin=2, milestones=[2])
+    with pytest.raises(InputError, match='milestone 2 and begins after 2'):
+        ends(late)
+    assert ends(dict(late, milestones=[1])) == [4]

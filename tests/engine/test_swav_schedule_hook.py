@@ -230,3 +230,18 @@ def test_what_never_comes_is_warned_of(cells, tmp_path):
     log = next(tmp_path.glob('*/*.log')).read_text()
     assert 'queue_start_epoch 9' in log and 'max_epochs 4' in log
     assert 'freeze_prototypes_epochs 4' in log
+
+
+def test_a_hook_of_ones_own_stands_for_that_of_the_loss(cells, tmp_path):
+    class Own(SwAVScheduleHook):
+        pass
+
+    runner = small_swav(cells, tmp_path, custom_hooks=[Own()])
+    hooks = [h for h in runner.hooks if isinstance(h, SwAVScheduleHook)]
+    assert [type(hook) for hook in hooks] == [Own]
+
+
+def test_a_training_without_epochs_is_refused(cells, tmp_path):
+    loop = dict(by_epoch=False, max_iters=4)
+    with pytest.raises(InputError, match='SwAV counts epochs'):
+        small_swav(cells, tmp_path, train_cfg=loop).train()
