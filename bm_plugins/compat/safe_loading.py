@@ -122,6 +122,7 @@ def load(filename: str, map_location: Any = None) -> dict:
     return checkpoint
 
 
+_LINES = str.maketrans('', '', '\r\n\t')
 # What a file begins with that is often given in a checkpoint's place.
 _KINDS = {
     b'\x89HDF': 'is an HDF5 file, of features mostly',
@@ -129,6 +130,9 @@ _KINDS = {
     'the file itself by `git lfs pull`',
     b'<!DOCTYPE': 'is a web page, not the file that it offers',
     b'<html': 'is a web page, not the file that it offers',
+    b'\xff\xd8\xff': 'is a picture',
+    b'\x89PNG': 'is a picture',
+    b'\x93NUMPY': 'is an array of numpy',
 }
 
 
@@ -153,6 +157,11 @@ def _other_kind(filename: str) -> str:
     for start, kind in _KINDS.items():
         if head.lstrip()[: len(start)].lower() == start.lower():
             return f'{kind}. {give}'
+    if head.isascii() and head.decode().translate(_LINES).isprintable():
+        return (
+            f'is a text file. {give} (a last_checkpoint file holds the path '
+            'of one)'
+        )
     return ''
 
 
@@ -195,6 +204,8 @@ def _reason(error: Exception) -> str:
     text = str(error)
     if found := re.search(r'(?:GLOBAL|global) ([\w.]+)', text):
         return f'it holds {found[1]}'
+    if 'TorchScript' in text:
+        return 'it is a TorchScript model, as tools/export.py writes'
     if 'not allowed' in text:
         return text.strip().splitlines()[-1][:200]
     return type(error).__name__

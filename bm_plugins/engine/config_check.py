@@ -102,6 +102,12 @@ def check_option(cfg: Config, option: str) -> None:
             'the text. Say it in a config file that inherits from this one '
             '(data_root also by BM_DATA_ROOT), or by a name without spaces.'
         )
+    if 'dict(' in value or '{' in value:
+        raise InputError(
+            f'--cfg-options {option}: mmengine takes numbers, texts and lists '
+            'of them. Say a dict key by key, as train_cfg.max_epochs=4, or '
+            'in a config file that inherits from this one.'
+        )
     first, *rest = key.split('.')
     if first not in _top():
         if first in cfg:
@@ -125,8 +131,8 @@ def check_option(cfg: Config, option: str) -> None:
             node = node.get(name)
         elif node is None and name.isdecimal():
             raise InputError(
-                f'--cfg-options {key}: the config has no list {where}. Set '
-                f"it itself: {where}=[dict(type='...')]"
+                f'--cfg-options {key}: the config has no list {where}. Say it '
+                'in a config file that inherits from this one.'
             )
         elif node is not None:
             raise InputError(

@@ -292,10 +292,16 @@ def test_checkpoint_of_a_url_is_not_executed(tmp_path, monkeypatch):
         (b'\x89HDF\r\n\x1a\n' + bytes(99), 'an HDF5 file'),
         (b'version https://git-lfs.github.com/spec/v1\n', 'is the pointer of'),
         (b'\n<!doctype html><html>', 'a web page'),
+        (b'work_dirs/a/epoch_3.pth', 'a text file.*holds the path of one'),
+        (b"_base_ = 'swav_bm.py'\n", 'a text file'),
+        (b'\xff\xd8\xff\xe0\x00\x10JFIF', 'a picture'),
         (b'\x20' + bytes(7) + b'{"__metadata__":{}}', 'holds safetensors'),
         (b'\x08\x07\x12\x07pytorch' + bytes(99), 'cannot be loaded'),
     ],
-    ids=['empty', 'hdf5', 'lfs', 'page', 'safetensors', 'onnx'],
+    ids=[
+        *('empty', 'hdf5', 'lfs', 'page', 'path', 'config', 'picture'),
+        *('safetensors', 'onnx'),
+    ],
 )
 def test_files_of_other_kinds_are_named(tmp_path, content, message):
     file = tmp_path / 'given.pth'
