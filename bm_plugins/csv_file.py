@@ -11,6 +11,7 @@ from .atomic_write import atomic_write
 from .errors import InputError
 
 _BETWEEN = ',;\t'
+_SAVE = 'Save it so: in Excel as "CSV UTF-8" or "Unicode Text".'
 # Of published lists and other programs, spelled as _plain does.
 _OTHER_NAMES = {
     'image path': 'path',
@@ -138,12 +139,12 @@ def _open(file: str | Path, where: str) -> io.StringIO:
         text = content.decode('utf-16' if is_wide else 'utf-8-sig')
     except UnicodeDecodeError as error:
         raise InputError(
-            f'{where} is no CSV file in UTF-8 ({error}). Save it as such.'
+            f'{where}, line {content.count(10, 0, error.start) + 1}: is no '
+            f'CSV file in UTF-8. {_SAVE}'
         ) from error
     if '\0' in text:
         raise InputError(
-            f'{where} is no CSV file in UTF-8 (it holds zero bytes). Save it '
-            'as such.'
+            f'{where} is no CSV file in UTF-8 (it holds zero bytes). {_SAVE}'
         )
     return io.StringIO(text, newline='')
 

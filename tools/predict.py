@@ -21,12 +21,19 @@ import torch  # noqa: E402
 
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.apis.predict import predict  # noqa: E402
+from bm_plugins.apis.prediction_record import (  # noqa: E402
+    BY_SMEAR,
+    PAGES,
+    TABLES,
+)
 from bm_plugins.apis.together import PATIENCE  # noqa: E402
 from bm_plugins.compat.gloo_processes import init_gloo  # noqa: E402
 from bm_plugins.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
 )
+
+FILES = (*TABLES, PAGES[0], BY_SMEAR, PAGES[1])
 
 
 def main() -> None:
@@ -63,6 +70,8 @@ def main() -> None:
                 um_per_px=args.um_per_px,
             ),
         )
+        if outcome.corrected:
+            print(f'{outcome.corrected} of the classes are those of a person')
         if outcome.uncorrected:
             print(
                 'warning: the report that was there had corrections; this '
@@ -70,10 +79,8 @@ def main() -> None:
             )
         for text in outcome.differential.warnings:
             print(f'warning: {text}')
-    print(
-        f'In {args.out}: predictions.csv skipped.csv differential.csv '
-        'report.html'
-    )
+    written = [name for name in FILES if Path(args.out, name).exists()]
+    print(f'In {args.out}: {" ".join(written)}')
 
 
 def parse() -> argparse.Namespace:

@@ -142,7 +142,8 @@ class CellInferencer(BaseInferencer):
         elif isinstance(inputs, str | Path) and os.path.isdir(inputs):
             cells = list_cells(inputs)
             self._of_folder = True
-            inputs = [cells.file(index) for index in range(len(cells))]
+            self.reader.bits = cells.bits
+            return [cells.file(index) for index in range(len(cells))]
         else:
             inputs = [inputs]
         files = [str(item) for item in inputs if isinstance(item, str | Path)]

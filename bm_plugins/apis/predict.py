@@ -37,6 +37,7 @@ class Outcome:
         differential (Differential, optional): None where all was complete.
         uncorrected (bool): The report that was there had corrections, which
             this one has not.
+        corrected (int): Cells that the corrections are of.
     """
 
     predicted: int
@@ -44,6 +45,7 @@ class Outcome:
     found_parts: int
     differential: Differential | None
     uncorrected: bool = False
+    corrected: int = 0
 
 
 def predict(
@@ -181,7 +183,10 @@ def predict(
                 um_per_px,
             )
             record.note_report(made_of)
-        return Outcome(done, skipped, found_parts, result, uncorrected)
+        return Outcome(
+            *(done, skipped, found_parts, result, uncorrected),
+            corrected=len(corrected),
+        )
     finally:
         if record is not None:
             record.release()

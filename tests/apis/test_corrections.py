@@ -47,7 +47,9 @@ def test_missing_and_not_text(tmp_path):
     with pytest.raises(InputError, match='c.csv does not exist'):
         read_corrections(tmp_path / 'c.csv', CODES)
     (tmp_path / 'd.csv').write_bytes(b'\xff\xfa')
-    with pytest.raises(InputError, match='d.csv is no CSV file in UTF-8'):
+    with pytest.raises(
+        InputError, match='d.csv, line 1: is no CSV file in UTF-8'
+    ):
         read_corrections(tmp_path / 'd.csv', CODES)
 
 

@@ -137,8 +137,10 @@ def test_corrections(predict, tool, cells, tmp_path):
     chosen = [(row['path'], 'NGS', row['code']) for row in found[:8]]
     lines = [f'{path},{label},train,{was}' for path, label, was in chosen]
     file.write_text('path,label,split,predicted\n' + '\n'.join(lines))
-    status, _, error = predict(cells, out, '--corrections', file)
+    status, said, error = predict(cells, out, '--corrections', file)
     assert status == 0, error
+    assert ' of the classes are those of a person' in said
+    assert 'differential.csv differential_by_smear.csv report.html' in said
     assert (out / 'predictions.csv').read_bytes() == table
     expected = ['NGS'] * 8 + before[8:]
     open_ones = [row['flag'] != '' for row in found[8:]]
