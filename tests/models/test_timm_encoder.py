@@ -95,8 +95,11 @@ def test_damaged_and_missing_files(tmp_path):
     file = tmp_path / 'a.safetensors'
     with pytest.raises(InputError, match='a.safetensors does not exist'):
         load(str(file))
-    file.write_bytes(b'nonsense')
+    file.write_bytes(bytes(range(256)))
     with pytest.raises(InputError, match='a.safetensors cannot be loaded'):
+        load(str(file))
+    file.write_bytes(b'nonsense')
+    with pytest.raises(InputError, match='a.safetensors is a text file'):
         load(str(file))
 
 
