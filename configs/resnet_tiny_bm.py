@@ -42,3 +42,4 @@ train_dataloader = dict(
     sampler=dict(samples_per_class=None),
 )
 test_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
+auto_scale_lr = dict(base_batch_size=64)

@@ -1,5 +1,6 @@
 """Each config builds, and those of the paper have its values."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,21 @@ def test_config_builds(file):
         for loader in filter(None, loaders):
             for step in loader.dataset.pipeline:
                 TRANSFORMS.build(step)
+
+
+def trainings():
+    for file in LEAVES:
+        text = file.read_text()
+        if found := re.search(r'dist_train\.sh \S+ (\d)', text):
+            yield pytest.param(file, int(found[1]), id=file.stem)
+
+
+@pytest.mark.parametrize('file,processes', [*trainings()])
+def test_the_learning_rate_is_for_the_command_of_the_config(file, processes):
+    cfg = Config.fromfile(file)
+    batch = processes * cfg.train_dataloader.batch_size
+    assert batch == cfg.auto_scale_lr.base_batch_size
+    assert batch == (64 if '_tiny_' in file.stem else 256)
 
 
 def swav():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..errors import InputError
 from .intervals import percentile_interval
 
 # Images up to which a bootstrap draws each of them.
@@ -105,27 +106,49 @@ def _draw_cells(
 
 
 def fit_temperature(
-    scores: np.ndarray, labels: np.ndarray, tolerance: float = 1e-6
+    scores: np.ndarray,
+    labels: np.ndarray,
+    tolerance: float = 1e-6,
+    log_shift: np.ndarray | None = None,
 ) -> float:
     """The temperature T that makes probabilities of logits / T likeliest.
 
     Guo et al. 2017, section 4.2: the negative log-likelihood of validation
-    images, convex in 1 / T, is minimised by bisection of its slope.
+    images, convex in b = 1 / T, is minimised by bisection of its slope. A
+    weak prior, b e^-b, keeps T near 1 where the images do not say it: without
+    it T goes to 0 where all are right. It weighs as b - 1 - log(b), convex
+    too, in the sum over the images.
 
     Args:
         scores (np.ndarray): Probabilities (N, C) of validation images.
         labels (np.ndarray): Their classes (N,).
         tolerance (float): Of the logarithm of T. Defaults to 1e-6.
+        log_shift (np.ndarray, optional): Added to logits / T, (C,), as the
+            logarithm of how often a class comes here by how often it came in
+            training; -inf for one that does not come. Defaults to None: 0.
 
     Returns:
         float: T, within 1/100 and 100.
+
+    Raises:
+        InputError: An image is of a class with a shift of -inf.
     """
     logits = _logits(scores)
+    shift = 0.0
+    if log_shift is not None:
+        shift = np.asarray(log_shift, float)
+        if np.isneginf(shift[labels]).any():
+            raise InputError(
+                'the temperature is fitted to images of a class that '
+                'log_shift rules out (-inf): leave these images out.'
+            )
     of_label = logits[np.arange(len(labels)), labels].mean()
 
     def slope(log_inverse: float) -> float:
-        p = _softmax(logits * np.exp(log_inverse))
-        return (p * logits).sum(1).mean() - of_label
+        inverse = np.exp(log_inverse)
+        p = _softmax(logits * inverse + shift)
+        prior = (1 - 1 / inverse) / len(labels)
+        return (p * logits).sum(1).mean() - of_label + prior
 
     low, high = -np.log(100), np.log(100)
     while high - low > tolerance:
@@ -137,9 +160,17 @@ def fit_temperature(
     return float(np.exp(-(low + high) / 2))
 
 
-def apply_temperature(scores: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (N, C) at another temperature."""
-    return _softmax(_logits(scores) / temperature)
+def apply_temperature(
+    scores: np.ndarray,
+    temperature: float,
+    log_shift: np.ndarray | None = None,
+) -> np.ndarray:
+    """Probabilities (N, C) at another temperature.
+
+    ``log_shift`` as for :func:`fit_temperature`.
+    """
+    logits = _logits(scores) / temperature
+    return _softmax(logits if log_shift is None else logits + log_shift)
 
 
 def _logits(scores: np.ndarray) -> np.ndarray:

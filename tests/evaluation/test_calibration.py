@@ -3,6 +3,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from bm_plugins.errors import InputError
 from bm_plugins.evaluation.calibration import (
     _binned,
     _draw_cells,
@@ -83,6 +84,65 @@ def test_temperature_is_the_likeliest(sharpness):
     assert (scaled.argmax(1) == scores.argmax(1)).all()
     if sharpness != 1:
         assert expected_calibration_error(scaled, labels) < before / 2
+
+
+def test_temperature_of_images_that_are_all_right():
+    """By scipy, prior included; without it T would go to 0."""
+    scores, _, _ = draw(20, 3.0)
+    labels = scores.argmax(1)
+
+    def loss(log_inverse):
+        inverse = np.exp(log_inverse)
+        log_p = log_softmax(np.log(scores) * inverse, 1)
+        prior = inverse - 1 - np.log(inverse)
+        return prior - log_p[np.arange(20), labels].sum()
+
+    best = minimize_scalar(loss, bounds=(-4, 4), options=dict(xatol=1e-8))
+    found = fit_temperature(scores, labels)
+    assert found == pytest.approx(np.exp(-best.x), rel=1e-5)
+    assert 0.3 < found < 1
+
+
+def test_few_images_of_a_good_model():
+    """Temperatures of 20 images are no worse on others than none at all."""
+    rng = np.random.default_rng(0)
+
+    def good(n):  # some 1 % wrong, calibrated
+        logits = rng.normal(0, 1, (n, 10))
+        logits[np.arange(n), rng.integers(0, 10, n)] += 9
+        truth = softmax(logits, 1)
+        labels = (rng.random((n, 1)) > truth.cumsum(1)).sum(1)
+        return truth, labels.clip(0, 9)
+
+    def loss(scores, labels):
+        return -np.log(scores[np.arange(len(labels)), labels]).mean()
+
+    scores, labels = good(5000)
+    losses = []
+    for _ in range(40):
+        temperature = fit_temperature(*good(20), tolerance=1e-3)
+        losses.append(loss(apply_temperature(scores, temperature), labels))
+    assert np.mean(losses) < loss(scores, labels) + 0.015
+
+
+def test_temperature_under_a_shift():
+    """Labels drawn at T = 2 and shifted priors give T back."""
+    rng = np.random.default_rng(0)
+    shift = np.array([0.5, -1.0, 1.5, -np.inf])
+    logits = rng.normal(0, 3, (20_000, 4))
+    truth = softmax(logits / 2 + shift, 1)
+    labels = (rng.random((20_000, 1)) > truth.cumsum(1)).sum(1)
+    scores = softmax(logits, 1)
+    np.testing.assert_allclose(
+        apply_temperature(scores, 2, shift), truth, atol=1e-9
+    )
+    assert fit_temperature(scores, labels, log_shift=shift) == pytest.approx(
+        2, rel=0.03
+    )
+    assert fit_temperature(scores, labels) != pytest.approx(2, rel=0.1)
+    labels[0] = 3
+    with pytest.raises(InputError, match='log_shift rules out'):
+        fit_temperature(scores, labels, log_shift=shift)
 
 
 def test_probabilities_that_were_rounded_to_zero():

@@ -13,5 +13,6 @@ param_scheduler = [
 ]
 # the paper's Table 3
 train_cfg = dict(by_epoch=True, max_epochs=100)
-# the lr is for this batch over all GPUs; --auto-scale-lr fits it to yours
-auto_scale_lr = dict(base_batch_size=64)
+# The authors' code takes this lr for 64 images a process, however many there
+# are, and does not say how many: here four. --auto-scale-lr fits it to yours.
+auto_scale_lr = dict(base_batch_size=256)
