@@ -85,7 +85,7 @@ class LinearProbeLoop(TestLoop):
                 'has no pipeline, which they depend on.'
             )
         self.fit = fit
-        self.l2 = l2
+        self.l2 = tuple(l2) if l2 else None
         self.folds = folds
         check_class_weight(class_weight)
         self.class_weight = class_weight

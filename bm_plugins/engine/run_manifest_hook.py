@@ -49,7 +49,8 @@ class RunManifestHook(Hook):
 
     def after_test(self, runner: Runner) -> None:
         """Write that it ended, and how a linear classifier was fitted."""
-        if classifier := getattr(runner.test_loop, 'classifier', None):
+        classifier = getattr(runner.test_loop, 'classifier', None)
+        if classifier and is_main_process():
             self.facts['classifier'] = classifier
         self._end(runner, 'test')
 

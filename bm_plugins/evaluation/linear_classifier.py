@@ -11,9 +11,8 @@ from .principal_axes import Spectrum, principal_axes
 from .softmax_fits import SoftmaxFits
 from .softmax_objective import SoftmaxObjective
 
-# Where the usual grid is left, by decades.
-STRONGER = (10.0, 100.0)
-WEAKER = (1e-6, 1e-7, 1e-8)
+# Of L2, to go on by beyond a grid's edge.
+DECADES = tuple(float(f'1e{k}') for k in range(-8, 3))
 
 
 def fit_softmax_regression(
@@ -28,9 +27,10 @@ def fit_softmax_regression(
 ) -> Tensor:
     """Minimise the mean cross-entropy plus ``l2`` / 2 times the weights' norm.
 
-    The mean is weighted by class. The paper's equation 2, y = softmax(W x + b), by preconditioned L-BFGS:
-    convex, so the result is the same on any machine up to rounding. A class
-    without a sample is left out of it and gets weights 0 and bias -10,000.
+    The mean is weighted by class. The paper's equation 2, y = softmax(W x +
+    b), by preconditioned L-BFGS: convex, so the result is the same on any
+    machine up to rounding. A class without a sample is left out of it and gets
+    weights 0 and bias -10,000.
 
     Args:
         features (Tensor): (N, D).
@@ -94,8 +94,8 @@ def choose_l2(
         fitted (Callable, optional): Is told the number of fits after each
             ``l2``. Defaults to None: nobody is.
         class_weight (str, optional): As for :class:`SoftmaxObjective`.
-        widen (bool): Go on beyond the grid, to ``STRONGER`` or ``WEAKER``,
-            while the best value is at its edge. Defaults to False.
+        widen (bool): Go on beyond the grid, from 1e-8 to 100 at most, while
+            the best value is at the edge. Defaults to False.
 
     Returns:
         tuple: The chosen ``l2``, and the macro F1 by ``l2``; the strongest
@@ -133,9 +133,10 @@ def choose_l2(
     best = max(grid, key=scores.get)
     beyond = ()
     if widen and best == grid[0]:
-        beyond, fits = STRONGER, SoftmaxFits(objective, strongest)
+        beyond = [l2 for l2 in DECADES if l2 > best]
+        fits = SoftmaxFits(objective, strongest)
     elif widen and best == grid[-1]:
-        beyond = WEAKER
+        beyond = [l2 for l2 in DECADES[::-1] if l2 < best]
     for l2 in beyond:
         score(fits, l2)
         if scores[l2] <= scores[best]:

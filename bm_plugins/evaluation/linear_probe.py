@@ -59,9 +59,10 @@ class LinearProbe(NamedTuple):
         text = 'class-balanced' if self.class_weight else 'unweighted'
         text += f' cross-entropy, L2 {self.l2:g}'
         if not self.scores:
-            return (
-                f'{text}, the strongest, as no class has {self.folds} images'
-            )
+            few = f'no class has {self.folds} images'
+            return f'{text}, the strongest, as {few}'
+        if len(self.scores) == 1:
+            return f'{text} as given'
         text += f' by macro F1 of {self.folds}-fold cross-validation'
         return text + (f', the {self.at_edge} tried' if self.at_edge else '')
 
@@ -120,8 +121,13 @@ def fit_linear_probe(
         mean, std = standardise_(features)
         axes = principal_axes(features)
         task = features, labels, num_classes
+
+        def fitted(number: int) -> None:
+            progress.add(number)
+            progress.total = max(fits, progress.done + 1)  # beyond the grid
+
         l2, scores = choose_l2(
-            *(*task, grid, folds, seed, axes, progress.add, class_weight),
+            *(*task, grid, folds, seed, axes, fitted, class_weight),
             widen=not given,
         )
         theta = fit_softmax_regression(

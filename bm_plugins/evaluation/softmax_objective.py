@@ -21,13 +21,14 @@ def check_class_weight(class_weight: str | None) -> None:
 
 
 class SoftmaxObjective:
-    """Weighted mean cross-entropies plus ``l2`` / 2 times the weights' squared norms.
+    """Mean cross-entropies plus ``l2`` / 2 times the weights' squared norms.
 
-    K problems share the features; each leaves out its own samples and has its
-    own parameters, and one pass over the features serves all. The parameters
-    stand along the principal axes, where the Hessian is nearly diagonal.
-    Sums over samples are float64; products of features are float32 where
-    there are many (:func:`working_type`).
+    The means are weighted by class. K problems share the features; each
+    leaves out its own samples and has its own parameters, and one pass over
+    the features serves all. The parameters stand along the principal axes,
+    where the Hessian is nearly diagonal. Sums over samples are float64;
+    products of features are float32 where there are many
+    (:func:`working_type`).
 
     Args:
         features (Tensor): (N, D); many are never copied as a whole.

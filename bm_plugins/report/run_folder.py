@@ -112,9 +112,9 @@ def read_table(file: Path) -> list[dict[str, str]]:
 def classifiers_of(runs: Sequence[Run]) -> str:
     """How the runs' linear classifiers were fitted, each way once."""
     ways = dict.fromkeys(run.classifier for run in runs)
-    return (
-        '; '.join(way or 'not recorded' for way in ways) if any(ways) else ''
-    )
+    if not any(ways):
+        return ''
+    return '; '.join(way or 'not recorded' for way in ways)
 
 
 def check_same_test(runs: list[Run]) -> None:
