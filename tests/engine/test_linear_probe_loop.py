@@ -74,7 +74,7 @@ def test_fitted_classifier_is_tested_as_it_is(cells, tmp_path):
     assert not (tmp_path / 'again/linear_probe.pth').exists()
 
 
-def tested(cells, folder, **settings):
+def found_in(cells, folder, **settings):
     """How it was fitted, by the figures, the log and the run's manifest."""
     runner = build(cells, folder, **settings)
     runner.register_hook(dict(type='RunManifestHook'))
@@ -90,14 +90,16 @@ def tested(cells, folder, **settings):
 @pytest.mark.parametrize('class_weight', ['balanced', None])
 def test_says_how_the_classifier_was_fitted(cells, tmp_path, class_weight):
     settings = dict(class_weight=class_weight, l2=[0.1, 1])
-    found, facts = tested(cells, tmp_path / 'fit', **settings)
+    found, facts = found_in(cells, tmp_path / 'fit', **settings)
     saved = tmp_path / 'fit/linear_probe.pth'
     meta = torch.load(saved)['meta']
     loss = 'class-balanced' if class_weight else 'unweighted'
     assert found.startswith(f'{loss} cross-entropy, L2 {meta["l2"]:g} by ')
     assert facts == dict(class_weight=class_weight, l2=meta['l2'])
     # Of a stored one by its checkpoint, not by the config.
-    again = tested(cells, tmp_path / 'again', load_from=str(saved), fit=False)
+    again = found_in(
+        cells, tmp_path / 'again', load_from=str(saved), fit=False
+    )
     assert again == (found, facts)
 
 
@@ -112,7 +114,7 @@ def test_a_classifier_of_an_older_version(cells, tmp_path):
     stored = dict(load_from=str(saved), fit=False)
     text = 'the checkpoint does not say how it was fitted'
     expected = f'{text} but for L2 0.01', dict(l2=0.01)
-    assert tested(cells, tmp_path / 'a', **stored) == expected
+    assert found_in(cells, tmp_path / 'a', **stored) == expected
     del state['meta']['l2']  # of others' training
     torch.save(state, saved)
     build(cells, tmp_path / 'b', **stored).test()

@@ -1,9 +1,9 @@
 """Classes around centres."""
 
-SHARES = (0.6, 0.3, 0.07, 0.03)  # of a long tail
-
 import numpy as np
 import torch
+
+SHARES = (0.6, 0.3, 0.07, 0.03)  # of a long tail
 
 
 def blobs(n=300, classes=4, dims=6, noise=1.0, seed=0, shares=None):

@@ -12,7 +12,6 @@ from bm_plugins.evaluation.linear_classifier import (
 )
 from tests.evaluation.blobs import SHARES, blobs
 
-
 WEIGHTINGS = pytest.mark.parametrize('class_weight', ['balanced', None])
 
 

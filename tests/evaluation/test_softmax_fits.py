@@ -7,7 +7,6 @@ from bm_plugins.evaluation.softmax_fits import SoftmaxFits
 from bm_plugins.evaluation.softmax_objective import SoftmaxObjective
 from tests.evaluation.blobs import SHARES, blobs
 
-
 WEIGHTINGS = pytest.mark.parametrize('class_weight', ['balanced', None])
 
 
