@@ -21,8 +21,8 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
     # Each class as often as the others, in an epoch about as long as the
-    # training part. Each image once, the natural prior:
-    # sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True)
+    # training part; each image once, the natural prior, by --cfg-options
+    # train_dataloader.sampler.type=DefaultSampler
     sampler=dict(type='ClassBalancedSampler'),
     batch_sampler=dict(type='DrawBatchSampler', drop_last=True),
 )
