@@ -74,17 +74,25 @@ def test_fitted_classifier_is_tested_as_it_is(cells, tmp_path):
     assert not (tmp_path / 'again/linear_probe.pth').exists()
 
 
-def found_in(cells, folder, **settings):
-    """How it was fitted, by the figures, the log and the run's manifest."""
+def run(cells, folder, **settings):
     runner = build(cells, folder, **settings)
     runner.register_hook(dict(type='RunManifestHook'))
     runner.test()
-    run = read_run(folder)
-    (log,) = folder.glob('*/*.log')
-    assert f'\nclassifier: {run.classifier}\n' in log.read_text()
+
+
+def found_in(cells, folder, **settings):
+    run(cells, folder, **settings)
+    return what_stands_in(folder)
+
+
+def what_stands_in(folder):
+    """How it was fitted, by the figures, the log and the run's manifest."""
+    classifier = read_run(folder).classifier
+    logs = ''.join(file.read_text() for file in folder.glob('*/*.log'))
+    assert logs.count(f'\nclassifier: {classifier}\n') == 1
     facts = json.loads((folder / 'run_test.json').read_text())['classifier']
-    assert facts.pop('text') == run.classifier
-    return run.classifier, facts
+    assert facts.pop('text') == classifier
+    return classifier, facts
 
 
 @pytest.mark.parametrize('class_weight', ['balanced', None])
@@ -101,6 +109,18 @@ def test_says_how_the_classifier_was_fitted(cells, tmp_path, class_weight):
         cells, tmp_path / 'again', load_from=str(saved), fit=False
     )
     assert again == (found, facts)
+
+
+def fit_and_test_again(cells, folder):
+    run(cells, folder / 'fit')
+    saved = str(folder / 'fit/linear_probe.pth')
+    run(cells, folder / 'again', load_from=saved, fit=False)
+
+
+def test_two_processes_say_it_once(cells, tmp_path, run_ranks):
+    run_ranks(fit_and_test_again, 2, cells, tmp_path)
+    found = [what_stands_in(tmp_path / name) for name in ('fit', 'again')]
+    assert found[0] == found[1] == found_in(cells, tmp_path / 'alone')
 
 
 def test_a_classifier_of_an_older_version(cells, tmp_path):
