@@ -9,10 +9,34 @@ from torch import Tensor
 from .per_class import confusion_matrix, per_class_scores
 from .principal_axes import Spectrum, principal_axes
 from .softmax_fits import SoftmaxFits
-from .softmax_objective import SoftmaxObjective
+from .softmax_objective import (
+    SoftmaxObjective,
+    check_class_weight,
+    weights_of_classes,
+)
 
 # Of L2, to go on by beyond a grid's edge.
 DECADES = tuple(float(f'1e{k}') for k in range(-8, 3))
+
+
+def weighted_axes(
+    features: Tensor, labels: Tensor, class_weight: str | None
+) -> Spectrum:
+    """Principal axes of the features, their classes weighted as in the loss.
+
+    Along them the Hessian is nearest to diagonal.
+
+    Args:
+        features (Tensor): (N, D).
+        labels (Tensor): (N,) int64.
+        class_weight (str, optional): As for :class:`SoftmaxObjective`.
+    """
+    check_class_weight(class_weight)
+    if class_weight is None:
+        return principal_axes(features)
+    counts = labels.bincount().double()
+    weights = weights_of_classes(counts, class_weight)
+    return principal_axes(features, weights[labels])
 
 
 def fit_softmax_regression(
@@ -41,7 +65,7 @@ def fit_softmax_regression(
             W = 0 and b = the logarithm of the classes' shares.
         tolerance (float): Greatest gradient at which to stop. Defaults to
             1e-6.
-        spectrum (Spectrum, optional): :func:`principal_axes` of the features,
+        spectrum (Spectrum, optional): :func:`weighted_axes` of the features,
             where known. Defaults to None: they are computed.
         class_weight (str, optional): As for :class:`SoftmaxObjective`.
 
@@ -49,7 +73,7 @@ def fit_softmax_regression(
         Tensor: (D + 1, C) float64, W transposed over b.
     """
     present, labels = labels.unique(return_inverse=True)
-    spectrum = spectrum or principal_axes(features)
+    spectrum = spectrum or weighted_axes(features, labels, class_weight)
     objective = SoftmaxObjective(
         features, labels, spectrum, class_weight=class_weight
     )
@@ -89,7 +113,7 @@ def choose_l2(
         grid (Sequence[float]): Values of ``l2`` to try.
         folds (int): Number of folds.
         seed (int): Seed of the folds.
-        spectrum (Spectrum, optional): :func:`principal_axes` of the features,
+        spectrum (Spectrum, optional): :func:`weighted_axes` of the features,
             where known. Defaults to None: they are computed.
         fitted (Callable, optional): Is told the number of fits after each
             ``l2``. Defaults to None: nobody is.
@@ -109,7 +133,7 @@ def choose_l2(
     if not held_out.any():
         return grid[0], {}
     known, indices = labels.unique(return_inverse=True)
-    spectrum = spectrum or principal_axes(features)
+    spectrum = spectrum or weighted_axes(features, labels, class_weight)
     objective = SoftmaxObjective(
         features, indices, spectrum, fold_of, class_weight
     )

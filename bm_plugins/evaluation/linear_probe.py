@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from ..progress import Progress, duration
-from .linear_classifier import choose_l2, fit_softmax_regression
-from .principal_axes import principal_axes
+from .linear_classifier import (
+    choose_l2,
+    fit_softmax_regression,
+    weighted_axes,
+)
 from .softmax_objective import check_class_weight
 from .standardise import standardise_
 
@@ -119,7 +122,7 @@ def fit_linear_probe(
         Progress(fits, 'Fitting', 'fits', say is not None, say) as progress,
     ):
         mean, std = standardise_(features)
-        axes = principal_axes(features)
+        axes = weighted_axes(features, labels, class_weight)
         task = features, labels, num_classes
 
         def fitted(number: int) -> None:

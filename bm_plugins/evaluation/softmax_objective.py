@@ -20,6 +20,22 @@ def check_class_weight(class_weight: str | None) -> None:
         )
 
 
+def weights_of_classes(counts: Tensor, class_weight: str | None) -> Tensor:
+    """Weight of a sample of each class, of mean 1 over the samples.
+
+    Args:
+        counts (Tensor): Samples (..., C), float64.
+        class_weight (str, optional): As for :class:`SoftmaxObjective`.
+
+    Returns:
+        Tensor: (..., C) float64.
+    """
+    if class_weight is None:
+        return torch.ones_like(counts)
+    present = (counts > 0).sum(-1, keepdim=True)
+    return counts.sum(-1, keepdim=True) / present / counts.clamp(min=1)
+
+
 class SoftmaxObjective:
     """Mean cross-entropies plus ``l2`` / 2 times the weights' squared norms.
 
@@ -33,7 +49,7 @@ class SoftmaxObjective:
     Args:
         features (Tensor): (N, D); many are never copied as a whole.
         labels (Tensor): (N,) int64, each of the classes 0...C-1 present.
-        spectrum (Spectrum): Of these features.
+        spectrum (Spectrum): Of these features, best weighted alike.
         left_out (Tensor, optional): Number of the problem that does not see
             the sample (N,), int64; -1 where all do. Defaults to None: there
             is one problem, which sees all.
@@ -73,11 +89,7 @@ class SoftmaxObjective:
         #: Relative rounding error of a value.
         self.noise = 1e-14 if self._few else 1e-9
         counts = self.class_counts()
-        self.weights = torch.ones_like(counts)
-        if class_weight:
-            classes = (counts > 0).sum(1, keepdim=True)
-            mean = counts.sum(1, keepdim=True) / classes
-            self.weights = mean / counts.clamp(min=1)
+        self.weights = weights_of_classes(counts, class_weight)
         total = self.weights * counts
         self.shares = total / total.sum(1, keepdim=True)
 

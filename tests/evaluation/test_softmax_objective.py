@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation import principal_axes, softmax_objective
+from bm_plugins.evaluation.linear_classifier import weighted_axes
 from bm_plugins.evaluation.softmax_objective import SoftmaxObjective
 
 L2 = 0.03
@@ -25,7 +26,7 @@ def data():
 
 
 def build(x, y, left_out=None, class_weight=None):
-    axes = principal_axes.principal_axes(x)
+    axes = weighted_axes(x, y, class_weight)
     return SoftmaxObjective(x, y, axes, left_out, class_weight)
 
 
@@ -109,17 +110,19 @@ def test_another_weighting(data):
         build(*data[:2], class_weight='natural')
 
 
-def test_diagonal_is_the_hessians_at_the_frequencies(data):
+@WEIGHTINGS
+def test_diagonal_is_the_hessians_at_the_frequencies(data, class_weight):
     """There p is the same for each sample, so that the guess is exact."""
     x, y, _, _ = data
-    objective = build(x, y)
+    objective = build(x, y, None, class_weight)
+    weights = weights_of(y, class_weight)
     theta = torch.zeros(6, 3).double()
 
     def value(turned):
         turned = turned.view(6, 3)
         logits = x @ objective.spectrum.axes @ turned[:-1] + turned[-1]
         norm = turned[:-1].square().sum()
-        return cross_entropy(logits, y) + L2 / 2 * norm
+        return cross_entropy(logits, y, weights) + L2 / 2 * norm
 
     hessian = torch.autograd.functional.hessian(value, theta.flatten())
     _, _, spreads = objective(theta[None], L2, [0])
