@@ -3,15 +3,17 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmpretrain.registry import MODELS, TRANSFORMS
+from mmpretrain.registry import DATA_SAMPLERS, MODELS, TRANSFORMS
 
 import bm_plugins  # noqa: F401
 from bm_plugins.engine.checkpoint_keys import backbone_weights
+from bm_plugins.experiment import read_config
 
 LEAVES = sorted(Path('configs').glob('*.py'))
 
@@ -292,6 +294,31 @@ def test_classic_linear_evaluation_freezes_the_backbone(name):
     assert cfg.optim_wrapper.optimizer.type == 'SGD'
     fitted = Config.fromfile(f'configs/{name.replace("_sgd", "")}_bm.py')
     assert cfg.test_dataloader == fitted.test_dataloader
+
+
+def test_linear_evaluations_are_class_balanced():
+    fitted = Config.fromfile('configs/linear_tiny_bm.py').test_cfg
+    assert fitted.class_weight == 'balanced'
+    file = Path('configs/linear_sgd_tiny_bm.py')
+    assert balanced(read_config(file))
+    natural = 'train_dataloader.sampler.type=DefaultSampler'
+    for options, counts in (([], [10] * 3), ([natural], [24, 4, 2])):
+        sampler = read_config(file, options).train_dataloader.sampler
+        drawn = DATA_SAMPLERS.build(dict(sampler, dataset=LongTail(), seed=0))
+        labels = LongTail().get_gt_labels()[list(drawn)]
+        assert np.bincount(labels).tolist() == counts
+
+
+class LongTail(list):
+    """30 images of three classes."""
+
+    metainfo = dict(classes='ABC')
+
+    def __init__(self):
+        super().__init__(range(30))
+
+    def get_gt_labels(self):
+        return np.repeat([0, 1, 2], [24, 4, 2])
 
 
 @pytest.mark.parametrize('name', ['resnext50', 'resnet_tiny'])

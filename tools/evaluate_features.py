@@ -39,6 +39,13 @@ def main() -> None:
         metavar='K',
         help='classify by the K nearest neighbours instead',
     )
+    parser.add_argument(
+        '--class-weight',
+        choices=('balanced', 'none'),
+        default='balanced',
+        help='of the linear classifier: each class counts alike in its loss, '
+        'or each image, so that rare classes count little; default: balanced',
+    )
     for name, default in (('train', ('train', 'val')), ('test', ('test',))):
         parser.add_argument(
             f'--{name}',
@@ -56,8 +63,12 @@ def main() -> None:
             'is learned from or tested on.'
         )
     found = read_features(args.features)
-    evaluate_features(found, args.out, args.train, args.test, args.knn)
-    write_run_manifest(args.out, inputs=file_facts([args.features]))
+    weight = None if args.class_weight == 'none' else args.class_weight
+    _, probe = evaluate_features(
+        found, args.out, args.train, args.test, args.knn, weight
+    )
+    facts = dict(classifier=probe.facts) if probe else {}
+    write_run_manifest(args.out, inputs=file_facts([args.features]), **facts)
     print(f'Wrote {args.out}/predictions.csv and the other reports')
 
 

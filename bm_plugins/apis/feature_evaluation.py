@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.functional import linear
 
 from ..evaluation.kept_batches import KeptBatch
 from ..evaluation.knn import weighted_knn
-from ..evaluation.linear_probe import fit_linear_probe
+from ..evaluation.linear_probe import LinearProbe, fit_linear_probe
 from ..evaluation.per_class_metric import PerClassMetric
 from ..output_folder import make_folder
 from .feature_file import FeatureFile
@@ -24,7 +23,8 @@ def evaluate_features(
     train: Sequence[str] = ('train', 'val'),
     test: Sequence[str] = ('test',),
     neighbours: int | None = None,
-) -> dict[str, float]:
+    class_weight: str | None = 'balanced',
+) -> tuple[dict[str, float], LinearProbe | None]:
     """Classify some parts by others, and report as ``tools/test.py`` does.
 
     Args:
@@ -35,12 +35,15 @@ def evaluate_features(
         test (Sequence[str]): Parts to test on. Defaults to test.
         neighbours (int, optional): Classify by :func:`weighted_knn` of so
             many. Defaults to None: by :func:`fit_linear_probe`.
+        class_weight (str, optional): ``'balanced'`` or None, as for that one.
 
     Returns:
-        dict[str, float]: The metric's scalars.
+        tuple[dict[str, float], LinearProbe or None]: The metric's scalars,
+        and the classifier where one was fitted.
 
     Raises:
-        InputError: The file has nothing of ``train`` or of ``test``.
+        InputError: The file has nothing of ``train`` or of ``test``, or
+            ``class_weight`` is another.
     """
     known, asked = found.rows(train), found.rows(test)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -53,8 +56,14 @@ def evaluate_features(
         )
     )
     number = len(found.classes)
+    probe = None
     if neighbours is None:
-        scores = _probe(memory, classes, questions, number)
+        probe = fit_linear_probe(
+            memory, classes, number, say=print, class_weight=class_weight
+        )
+        # of float32, as a model has it
+        weight, bias = probe.weight.float(), probe.bias.float()
+        scores = linear(questions, weight, bias).softmax(1)
     else:
         memory = memory.double()
         scores = torch.cat(
@@ -72,6 +81,7 @@ def evaluate_features(
         full_names=found.full_names,
         protocol=protocol,
         train_support=found.attributes.get('train_support'),
+        classifier=probe.text if probe else '',
     )
     kept = KeptBatch(
         np.arange(len(asked)),
@@ -79,13 +89,4 @@ def evaluate_features(
         found.labels[asked].astype(np.int64),
         scores.float().cpu().numpy(),
     )
-    return metric.compute_metrics([kept])
-
-
-def _probe(
-    memory: Tensor, classes: Tensor, questions: Tensor, number: int
-) -> Tensor:
-    """Probabilities (B, C) of a classifier of float32, as a model has it."""
-    probe = fit_linear_probe(memory, classes, number, say=print)
-    logits = linear(questions, probe.weight.float(), probe.bias.float())
-    return logits.softmax(1)
+    return metric.compute_metrics([kept]), probe

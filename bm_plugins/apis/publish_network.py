@@ -15,7 +15,7 @@ from ..engine.checkpoint_keys import (
 )
 from ..engine.features import backbone_features
 from ..errors import InputError
-from ..evaluation.linear_probe import GRID, LinearProbe, fit_linear_probe
+from ..evaluation.linear_probe import LinearProbe, fit_linear_probe
 from .bundle_model import BundleModel
 from .publish_settings import Settings
 
@@ -92,7 +92,8 @@ def fit_classifier(
 
     Args:
         model (BundleModel): The network.
-        settings (Settings): Regularisations to choose from.
+        settings (Settings): Regularisations to choose from, and how the
+            classes are weighted.
         features (Tensor): Training features (N, D), overwritten.
         labels (Tensor): Classes (N,).
         say (Callable, optional): As for :func:`fit_linear_probe`.
@@ -105,9 +106,10 @@ def fit_classifier(
         features.to(device),
         labels.to(device),
         model.fc.out_features,
-        settings.l2 or GRID,
+        settings.l2,
         settings.folds,
         say=say,
+        class_weight=settings.class_weight,
     )
     with torch.no_grad():
         model.fc.weight.copy_(probe.weight)

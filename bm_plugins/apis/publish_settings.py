@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmpretrain.registry import TRANSFORMS
 
 from ..errors import InputError
+from ..evaluation.softmax_objective import check_class_weight
 from .bundle_model import LOADERS, check_backbone
 
 _PREPROCESSORS = (None, 'ClsDataPreprocessor', 'SyncFreeDataPreprocessor')
@@ -34,6 +35,8 @@ class Settings:
         l2 (tuple[float, ...] or None): Grid of the classifier's
             regularisation; None for the usual one.
         folds (int): Of its cross-validation.
+        class_weight (str or None): Of its loss, as for
+            :func:`fit_linear_probe`.
     """
 
     supervised: bool
@@ -48,6 +51,7 @@ class Settings:
     num_workers: int
     l2: tuple[float, ...] | None
     folds: int
+    class_weight: str | None
 
 
 def read_settings(cfg: Config) -> Settings:
@@ -96,6 +100,8 @@ def read_settings(cfg: Config) -> Settings:
     mean, std = _read_normalisation(
         model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     )
+    class_weight = probe.get('class_weight', 'balanced')
+    check_class_weight(class_weight)
     return Settings(
         supervised=supervised,
         model=dict(model, data_preprocessor=None),
@@ -109,6 +115,7 @@ def read_settings(cfg: Config) -> Settings:
         num_workers=loader.get('num_workers', 0),
         l2=tuple(probe['l2']) if probe.get('l2') else None,
         folds=probe.get('folds', 5),
+        class_weight=class_weight,
     )
 
 

@@ -13,11 +13,14 @@ from torch.utils.data import DataLoader
 
 from ..atomic_write import atomic_write
 from ..errors import InputError
-from ..evaluation.linear_probe import GRID, fit_linear_probe
+from ..evaluation.linear_probe import LinearProbe, fit_linear_probe
+from ..evaluation.softmax_objective import check_class_weight
 from .feature_cache import FeatureCache
 from .feature_key import feature_key
 from .features import extract_features
 from .unwrap import unwrap
+
+NOT_RECORDED = 'the checkpoint does not say how it was fitted'
 
 
 @LOOPS.register_module()
@@ -28,7 +31,8 @@ class LinearProbeLoop(TestLoop):
     of the paper's equation 2 is fitted by cross-entropy, its regularisation
     chosen by cross-validation inside the training part; it becomes the model's
     head, the model is saved to ``linear_probe.pth`` in the work folder, and
-    the test runs as usual. The same figures on any number of ranks.
+    the test runs as usual. The same figures on any number of ranks. How it was
+    fitted is in that file's ``meta`` and beside the figures.
 
     Args:
         runner (Runner): The runner.
@@ -37,18 +41,25 @@ class LinearProbeLoop(TestLoop):
         train_dataloader (dict): The training part, in order, unaugmented.
         fit (bool): Fit a classifier; False tests the one in the checkpoint.
             Defaults to True.
-        l2 (Sequence[float]): Values of the L2 regularisation to choose from,
-            for standardised features.
+        l2 (Sequence[float], optional): Values of the L2 regularisation to
+            choose from, for standardised features. Defaults to None: those of
+            :func:`fit_linear_probe`.
         folds (int): Folds of the inner cross-validation. Defaults to 5.
+        class_weight (str, optional): ``'balanced'`` or None, as for
+            :func:`fit_linear_probe`. Defaults to ``'balanced'``.
         fp16 (bool): Mixed precision on a GPU. Defaults to False.
         cache_dir (str, optional): Folder that keeps the training part's
             features for the next run of the same weights on the same files
             (:class:`FeatureCache`); it may be deleted at any time. Defaults
             to None: none are kept.
 
+    Attributes:
+        classifier (dict): How the classifier was fitted: ``text``, and
+            ``class_weight`` and ``l2`` where they are known. Empty before.
+
     Raises:
         InputError: The head's number of classes is not the data set's, or the
-            checkpoint does not fit.
+            checkpoint does not fit; ``class_weight`` is another.
     """
 
     def __init__(
@@ -58,8 +69,9 @@ class LinearProbeLoop(TestLoop):
         evaluator: Evaluator | dict | list,
         train_dataloader: dict,
         fit: bool = True,
-        l2: Sequence[float] = GRID,
+        l2: Sequence[float] | None = None,
         folds: int = 5,
+        class_weight: str | None = 'balanced',
         fp16: bool = False,
         cache_dir: str | None = None,
     ) -> None:
@@ -73,8 +85,11 @@ class LinearProbeLoop(TestLoop):
                 'has no pipeline, which they depend on.'
             )
         self.fit = fit
-        self.l2 = tuple(l2)
+        self.l2 = tuple(l2) if l2 else None
         self.folds = folds
+        check_class_weight(class_weight)
+        self.class_weight = class_weight
+        self.classifier = {}
         self.train_dataloader = runner.build_dataloader(
             train_dataloader, seed=runner.seed
         )
@@ -109,7 +124,22 @@ class LinearProbeLoop(TestLoop):
             self.runner.logger.info(f'No checkpoint: {what}')
         if self.fit:
             self._fit_head()
+        self.evaluator.dataset_meta = dict(
+            self.dataloader.dataset.metainfo,
+            classifier=self.classifier.get('text', NOT_RECORDED),
+        )
         return super().run()
+
+    def note_checkpoint(self, meta: dict) -> None:
+        """Take how the classifier was fitted from its checkpoint's ``meta``.
+
+        Nothing where another training wrote it.
+        """
+        if 'l2' in meta:
+            keys = {'l2', 'class_weight'} & {*meta}
+            older = f'{NOT_RECORDED} but for L2 {meta["l2"]:g}'
+            self.classifier = dict(text=meta.get('classifier', older))
+            self.classifier |= {key: meta[key] for key in keys}
 
     def _fit_head(self) -> None:
         head = self.model.head.fc
@@ -118,6 +148,7 @@ class LinearProbeLoop(TestLoop):
             probe = fit_linear_probe(
                 *(features, labels, self.num_classes, self.l2, self.folds),
                 say=self.runner.logger.info,
+                class_weight=self.class_weight,
             )
             with torch.no_grad():
                 head.weight.copy_(probe.weight)
@@ -125,7 +156,7 @@ class LinearProbeLoop(TestLoop):
         broadcast(head.weight.data)
         broadcast(head.bias.data)
         if is_main_process():
-            self._save(probe.l2)
+            self._save(probe)
 
     def _train_features(self) -> tuple[Tensor, Tensor]:
         """Features (N, D) and labels (N,) on rank 0; from the cache if there.
@@ -155,11 +186,14 @@ class LinearProbeLoop(TestLoop):
     def _features(self, inputs: Tensor) -> Tensor:
         return self.model.head.pre_logits(self.model.extract_feat(inputs))
 
-    def _save(self, l2: float) -> None:
+    def _save(self, probe: LinearProbe) -> None:
+        self.classifier = probe.facts
         path = Path(self.runner.work_dir, 'linear_probe.pth')
         meta = dict(
             dataset_meta=self.dataloader.dataset.metainfo,
-            l2=l2,
+            class_weight=probe.class_weight,
+            l2=probe.l2,
+            classifier=probe.text,
             pretrained=self.runner._load_from,
         )
         weights = {k: v.cpu() for k, v in self.model.state_dict().items()}

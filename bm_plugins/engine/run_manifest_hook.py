@@ -48,7 +48,10 @@ class RunManifestHook(Hook):
         self._write(runner, 'test', finished=False)
 
     def after_test(self, runner: Runner) -> None:
-        """Write that it ended."""
+        """Write that it ended, and how a linear classifier was fitted."""
+        classifier = getattr(runner.test_loop, 'classifier', None)
+        if classifier and is_main_process():
+            self.facts['classifier'] = classifier
         self._end(runner, 'test')
 
     def _end(self, runner: Runner, job: str) -> None:

@@ -301,6 +301,8 @@ class MarrowRunner(FastStepRunner):
             if isinstance(self._test_loop, BaseLoop):
                 tested = self._test_loop.dataloader.dataset.metainfo
                 check_classes(checkpoint, tested['classes'], filename)
+            if isinstance(self._test_loop, LinearProbeLoop):
+                self._test_loop.note_checkpoint(checkpoint.get('meta', {}))
             what = 'all weights'
         self._has_loaded = True
         self.logger.info(f'Loaded {what} of checkpoint {filename}')

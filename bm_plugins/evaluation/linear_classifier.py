@@ -9,7 +9,34 @@ from torch import Tensor
 from .per_class import confusion_matrix, per_class_scores
 from .principal_axes import Spectrum, principal_axes
 from .softmax_fits import SoftmaxFits
-from .softmax_objective import SoftmaxObjective
+from .softmax_objective import (
+    SoftmaxObjective,
+    check_class_weight,
+    weights_of_classes,
+)
+
+# Of L2, to go on by beyond a grid's edge.
+DECADES = tuple(float(f'1e{k}') for k in range(-8, 3))
+
+
+def weighted_axes(
+    features: Tensor, labels: Tensor, class_weight: str | None
+) -> Spectrum:
+    """Principal axes of the features, their classes weighted as in the loss.
+
+    Along them the Hessian is nearest to diagonal.
+
+    Args:
+        features (Tensor): (N, D).
+        labels (Tensor): (N,) int64.
+        class_weight (str, optional): As for :class:`SoftmaxObjective`.
+    """
+    check_class_weight(class_weight)
+    if class_weight is None:
+        return principal_axes(features)
+    counts = labels.bincount().double()
+    weights = weights_of_classes(counts, class_weight)
+    return principal_axes(features, weights[labels])
 
 
 def fit_softmax_regression(
@@ -20,12 +47,14 @@ def fit_softmax_regression(
     start: Tensor | None = None,
     tolerance: float = 1e-6,
     spectrum: Spectrum | None = None,
+    class_weight: str | None = 'balanced',
 ) -> Tensor:
     """Minimise the mean cross-entropy plus ``l2`` / 2 times the weights' norm.
 
-    The paper's equation 2, y = softmax(W x + b), by preconditioned L-BFGS:
-    convex, so the result is the same on any machine up to rounding. A class
-    without a sample is left out of it and gets weights 0 and bias -10,000.
+    The mean is weighted by class. The paper's equation 2, y = softmax(W x +
+    b), by preconditioned L-BFGS: convex, so the result is the same on any
+    machine up to rounding. A class without a sample is left out of it and gets
+    weights 0 and bias -10,000.
 
     Args:
         features (Tensor): (N, D).
@@ -33,18 +62,21 @@ def fit_softmax_regression(
         num_classes (int): Number C of classes.
         l2 (float): Weight of the squared norm of W; b is free.
         start (Tensor, optional): (D + 1, C), where to start. Defaults to
-            W = 0 and b = the logarithm of the class frequencies.
+            W = 0 and b = the logarithm of the classes' shares.
         tolerance (float): Greatest gradient at which to stop. Defaults to
             1e-6.
-        spectrum (Spectrum, optional): :func:`principal_axes` of the features,
+        spectrum (Spectrum, optional): :func:`weighted_axes` of the features,
             where known. Defaults to None: they are computed.
+        class_weight (str, optional): As for :class:`SoftmaxObjective`.
 
     Returns:
         Tensor: (D + 1, C) float64, W transposed over b.
     """
     present, labels = labels.unique(return_inverse=True)
-    spectrum = spectrum or principal_axes(features)
-    objective = SoftmaxObjective(features, labels, spectrum)
+    spectrum = spectrum or weighted_axes(features, labels, class_weight)
+    objective = SoftmaxObjective(
+        features, labels, spectrum, class_weight=class_weight
+    )
     if start is not None:
         start = start[None, :, present]
     fits = SoftmaxFits(objective, start)
@@ -64,12 +96,15 @@ def choose_l2(
     seed: int,
     spectrum: Spectrum | None = None,
     fitted: Callable[[int], object] | None = None,
+    class_weight: str | None = 'balanced',
+    widen: bool = False,
 ) -> tuple[float, dict[float, float]]:
     """Choose the regularisation inside the training part.
 
     Stratified cross-validation; the macro F1 of the pooled held-out
     predictions decides, and the stronger regularisation among equals. A class
-    of fewer images than folds stays in training throughout.
+    of fewer images than folds stays in training throughout. Beyond the grid a
+    value must be better than those before it.
 
     Args:
         features (Tensor): (N, D) of the training part.
@@ -78,10 +113,13 @@ def choose_l2(
         grid (Sequence[float]): Values of ``l2`` to try.
         folds (int): Number of folds.
         seed (int): Seed of the folds.
-        spectrum (Spectrum, optional): :func:`principal_axes` of the features,
+        spectrum (Spectrum, optional): :func:`weighted_axes` of the features,
             where known. Defaults to None: they are computed.
         fitted (Callable, optional): Is told the number of fits after each
             ``l2``. Defaults to None: nobody is.
+        class_weight (str, optional): As for :class:`SoftmaxObjective`.
+        widen (bool): Go on beyond the grid, from 1e-8 to 100 at most, while
+            the best value is at the edge. Defaults to False.
 
     Returns:
         tuple: The chosen ``l2``, and the macro F1 by ``l2``; the strongest
@@ -95,23 +133,40 @@ def choose_l2(
     if not held_out.any():
         return grid[0], {}
     known, indices = labels.unique(return_inverse=True)
-    spectrum = spectrum or principal_axes(features)
-    objective = SoftmaxObjective(features, indices, spectrum, fold_of)
+    spectrum = spectrum or weighted_axes(features, labels, class_weight)
+    objective = SoftmaxObjective(
+        features, indices, spectrum, fold_of, class_weight
+    )
     fits = SoftmaxFits(objective)
-    predictions = {}
-    for l2 in grid:  # from strong to weak, each from the one before
-        fits.minimise(l2, 1e-4)  # near enough to choose by, and far quicker
-        predictions[l2] = known[fits.held_out_predictions()]
-        if fitted:
-            fitted(folds)
     truth = labels[held_out].cpu().numpy()
     present = np.unique(truth)
     scores = {}
-    for l2 in grid:
-        predicted = predictions[l2][held_out].cpu().numpy()
-        matrix = confusion_matrix(truth, predicted, num_classes)
+
+    def score(fits: SoftmaxFits, l2: float) -> None:
+        fits.minimise(l2, 1e-4)  # near enough to choose by, and far quicker
+        predicted = known[fits.held_out_predictions()][held_out]
+        matrix = confusion_matrix(truth, predicted.cpu().numpy(), num_classes)
         scores[l2] = float(per_class_scores(matrix).f1[present].mean())
-    return max(grid, key=lambda l2: scores[l2]), scores
+        if fitted:
+            fitted(folds)
+
+    for l2 in grid:  # from strong to weak, each from the one before
+        score(fits, l2)
+        if l2 == grid[0]:
+            strongest = fits.thetas
+    best = max(grid, key=scores.get)
+    beyond = ()
+    if widen and best == grid[0]:
+        beyond = [l2 for l2 in DECADES if l2 > best]
+        fits = SoftmaxFits(objective, strongest)
+    elif widen and best == grid[-1]:
+        beyond = [l2 for l2 in DECADES[::-1] if l2 < best]
+    for l2 in beyond:
+        score(fits, l2)
+        if scores[l2] <= scores[best]:
+            break
+        best = l2
+    return best, scores
 
 
 def _stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:

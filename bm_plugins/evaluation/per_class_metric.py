@@ -30,7 +30,8 @@ class PerClassMetric(BaseMetric):
     ``out_dir`` go ``per_class.csv``
     (``code,name,support,precision,recall,f1``; scores empty without test
     images), ``figures.csv``
-    (``score,of,n,classes,value,low,high,interval,protocol``),
+    (``score,of,n,classes,value,low,high,interval,protocol,classifier``; the
+    last is how a linear evaluation fitted its classifier, else empty),
     ``confusion_matrix.csv`` (true classes in rows) and ``predictions.csv``
     (``path,label,pred,p_<CODE>...``).
 
@@ -101,6 +102,7 @@ class PerClassMetric(BaseMetric):
         meta = self.dataset_meta
         names = meta.get('full_names', codes)
         protocol = meta.get('protocol', 'not recorded')
+        classifier = meta.get('classifier', '')
         neighbours = []
         if self.neighbours is not None:
             neighbours = read_neighbours(self.neighbours, codes)
@@ -123,15 +125,21 @@ class PerClassMetric(BaseMetric):
             neighbours,
             self.replicates,
         )
-        table = score_table(figures, codes, names, self.min_support, protocol)
+        table = score_table(
+            figures, codes, names, self.min_support, protocol, classifier
+        )
         print_log(f'\n{table}', 'current')
         if self.out_dir is not None:
             os.makedirs(self.out_dir, exist_ok=True)
             self._write_scores(codes, names, matrix)
             self._write(
                 'figures.csv',
-                [*(field.name for field in fields(Figure)), 'protocol'],
-                ([*astuple(f), protocol] for f in figures.values()),
+                [field.name for field in fields(Figure)]
+                + ['protocol', 'classifier'],
+                (
+                    [*astuple(figure), protocol, classifier]
+                    for figure in figures.values()
+                ),
             )
             self._write(
                 'confusion_matrix.csv',

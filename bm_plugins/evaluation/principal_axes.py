@@ -33,7 +33,9 @@ def rows_at_a_time(features: Tensor) -> int:
     return max(1, size // max(1, features.size(1)))
 
 
-def principal_axes(features: Tensor) -> Spectrum:
+def principal_axes(
+    features: Tensor, weights: Tensor | None = None
+) -> Spectrum:
     """Principal axes about 0, without a copy of many features.
 
     Where there are fewer samples than features, only the axes that a sample
@@ -41,21 +43,30 @@ def principal_axes(features: Tensor) -> Spectrum:
 
     Args:
         features (Tensor): (N, D).
+        weights (Tensor, optional): Of the samples (N,), positive, of mean 1.
+            Defaults to None: all are alike.
 
     Returns:
-        Spectrum: Eigenvalues, ascending, and eigenvectors of X^T X / N.
+        Spectrum: Eigenvalues, ascending, and eigenvectors of X^T W X / N, W
+        the weights on a diagonal.
     """
     count, length = features.shape
+    roots = None if weights is None else weights.sqrt()[:, None]
     if count < length:
         x = features.double()
+        if roots is not None:
+            x = x * roots
         values, shares = torch.linalg.eigh(x @ x.t() / count)
         # The others are rounding.
         large = values > 1e-10 * values[-1]
         values, shares = values[large], shares[:, large]
         return Spectrum(values, x.t() @ shares / (count * values).sqrt())
     square = features.new_zeros(length, length, dtype=torch.float64)
-    for part in features.split(rows_at_a_time(features)):
-        part = part.to(working_type(features))
+    step = rows_at_a_time(features)
+    for first in range(0, count, step):
+        part = features[first : first + step].to(working_type(features))
+        if roots is not None:
+            part = part * roots[first : first + step].to(part.dtype)
         square += part.t() @ part
     values, axes = torch.linalg.eigh(square / count)
     return Spectrum(values.clamp(min=0), axes)

@@ -30,6 +30,7 @@ def score_table(
     names: Sequence[str],
     min_support: int,
     protocol: str,
+    classifier: str = '',
 ) -> str:
     """Lay out the figures, class by class and over the test.
 
@@ -39,6 +40,8 @@ def score_table(
         names (Sequence[str]): Full names (C,).
         min_support (int): Test images of the ``*_min_support`` averages.
         protocol (str): How the test images were chosen.
+        classifier (str): How a linear classifier was fitted. Defaults to
+            ``''``: there is none.
 
     Returns:
         str: Lines of some 100 characters.
@@ -49,6 +52,7 @@ def score_table(
         f'{n} test images; protocol: {protocol}. In brackets 95 % intervals '
         'over test images:',
         "Wilson's for precision, recall and accuracy, else by bootstrap.",
+        *([f'classifier: {classifier}'] if classifier else []),
         f'{"code":{width}} {"name":24} {"n":>6}  {"precision":20} '
         f'{"recall":20} F1',
     ]

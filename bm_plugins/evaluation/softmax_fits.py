@@ -20,7 +20,7 @@ class SoftmaxFits:
     Args:
         objective (SoftmaxObjective): The problems.
         start (Tensor, optional): (K, D + 1, C), where to start. Defaults to
-            W = 0 and b = the logarithm of the class frequencies.
+            W = 0 and b = the logarithm of the classes' shares.
 
     Attributes:
         thetas (Tensor): The parameters (K, D + 1, C), W transposed over b,
@@ -32,8 +32,7 @@ class SoftmaxFits:
         self, objective: SoftmaxObjective, start: Tensor | None = None
     ) -> None:
         self._objective = objective
-        share = objective.class_counts()
-        share = share / share.sum(1, keepdim=True)
+        share = objective.shares
         self._spreads = share * (1 - share)
         if start is None:
             length = len(objective.spectrum.values)

@@ -3,25 +3,69 @@
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from .principal_axes import Spectrum, rows_at_a_time, working_type
+
+
+def check_class_weight(class_weight: str | None) -> None:
+    """Refuse a weighting that is not known.
+
+    Raises:
+        InputError: It is neither ``'balanced'`` nor None.
+    """
+    if class_weight not in ('balanced', None):
+        raise InputError(
+            f"class_weight={class_weight!r}: expected 'balanced', each class "
+            'of the same weight, or None, each image of the same weight.'
+        )
+
+
+def weights_of_classes(counts: Tensor, class_weight: str | None) -> Tensor:
+    """Weight of a sample of each class, of mean 1 over the samples.
+
+    Args:
+        counts (Tensor): Samples (..., C), float64.
+        class_weight (str, optional): As for :class:`SoftmaxObjective`.
+
+    Returns:
+        Tensor: (..., C) float64.
+    """
+    if class_weight is None:
+        return torch.ones_like(counts)
+    present = (counts > 0).sum(-1, keepdim=True)
+    return counts.sum(-1, keepdim=True) / present / counts.clamp(min=1)
 
 
 class SoftmaxObjective:
     """Mean cross-entropies plus ``l2`` / 2 times the weights' squared norms.
 
-    K problems share the features; each leaves out its own samples and has its
-    own parameters, and one pass over the features serves all. The parameters
-    stand along the principal axes, where the Hessian is nearly diagonal.
-    Sums over samples are float64; products of features are float32 where
-    there are many (:func:`working_type`).
+    The means are weighted by class. K problems share the features; each
+    leaves out its own samples and has its own parameters, and one pass over
+    the features serves all. The parameters stand along the principal axes,
+    where the Hessian is nearly diagonal. Sums over samples are float64;
+    products of features are float32 where there are many
+    (:func:`working_type`).
 
     Args:
         features (Tensor): (N, D); many are never copied as a whole.
         labels (Tensor): (N,) int64, each of the classes 0...C-1 present.
-        spectrum (Spectrum): Of these features.
+        spectrum (Spectrum): Of these features, best weighted alike.
         left_out (Tensor, optional): Number of the problem that does not see
             the sample (N,), int64; -1 where all do. Defaults to None: there
             is one problem, which sees all.
+        class_weight (str, optional): ``'balanced'`` weighs a sample of class
+            c by N / (C n_c), of the N samples, C classes and n_c samples of
+            the class that the problem sees, so that each class has the same
+            part in the mean (King & Zeng 2001, "Logistic Regression in Rare
+            Events Data", the weighting, with equal shares). None weighs all
+            alike. Defaults to ``'balanced'``.
+
+    Attributes:
+        weights (Tensor): Of a sample of each class (K, C), float64.
+        shares (Tensor): Of each class in the mean (K, C), float64.
+
+    Raises:
+        InputError: ``class_weight`` is neither.
     """
 
     def __init__(
@@ -30,7 +74,9 @@ class SoftmaxObjective:
         labels: Tensor,
         spectrum: Spectrum,
         left_out: Tensor | None = None,
+        class_weight: str | None = 'balanced',
     ) -> None:
+        check_class_weight(class_weight)
         if left_out is None:
             left_out = torch.full_like(labels, -1)
         self.labels = labels
@@ -42,6 +88,10 @@ class SoftmaxObjective:
         self._x = features.double() @ spectrum.axes if self._few else features
         #: Relative rounding error of a value.
         self.noise = 1e-14 if self._few else 1e-9
+        counts = self.class_counts()
+        self.weights = weights_of_classes(counts, class_weight)
+        total = self.weights * counts
+        self.shares = total / total.sum(1, keepdim=True)
 
     def class_counts(self) -> Tensor:
         """Samples that each problem sees, by class (K, C), float64."""
@@ -72,7 +122,7 @@ class SoftmaxObjective:
         diagonal along the axes if p and x were independent.
 
         Args:
-            spread (Tensor): Mean p_c (1 - p_c) of each class (C,).
+            spread (Tensor): Weighted mean p_c (1 - p_c) of each class (C,).
             l2 (float): Weight of the squared norm.
         """
         weight = self.spectrum.values[:, None] * spread + l2
@@ -90,25 +140,32 @@ class SoftmaxObjective:
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Values (K,), gradients
-            (K, R + 1, C) along the axes, and mean p_c (1 - p_c) (K, C).
+            (K, R + 1, C) along the axes, and weighted means of
+            p_c (1 - p_c) (K, C).
         """
         count, _, classes = thetas.shape
         columns, bias = self._columns(thetas)
         numbers = torch.tensor(problems, device=thetas.device)
-        # loss, samples; p (1 - p); p - y
+        by_class = self.weights[numbers]
+        # loss, weights; p (1 - p); p - y
         sums = thetas.new_zeros(count, 2 + 2 * classes)
         products = torch.zeros_like(columns, dtype=torch.float64)
         for rows in self._parts():
             x = self._x[rows]
-            seen = (self.left_out[rows, None] != numbers).double()
+            labels = self.labels[rows]
+            weight = by_class[:, labels].t()
+            weight = weight * (self.left_out[rows, None] != numbers)
             logits = (x @ columns).double().add_(bias)
             logp = logits.view(-1, count, classes).log_softmax(2)
-            true = self.labels[rows, None, None].expand(-1, count, 1)
-            loss = -logp.gather(2, true).squeeze(2) * seen
-            p = logp.exp_() * seen[:, :, None]
-            spread = p * (1 - p)
-            p.scatter_add_(2, true, -seen[:, :, None])
-            each = [loss[:, :, None], seen[:, :, None], spread, p]
+            true = labels[:, None, None].expand(-1, count, 1)
+            weight = weight[:, :, None]
+            loss = -logp.gather(2, true) * weight
+            p = logp.exp_()
+            spread = 1 - p
+            p *= weight
+            spread *= p
+            p.scatter_add_(2, true, -weight)
+            each = [loss, weight, spread, p]
             sums += torch.cat(each, 2).sum(0)
             products += x.t() @ p.flatten(1).to(self.dtype)
         products = products.view(-1, count, classes).permute(1, 0, 2)

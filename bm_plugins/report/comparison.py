@@ -10,7 +10,7 @@ from ..evaluation.bootstrap import bootstrap_matrices
 from ..evaluation.intervals import percentile_interval
 from ..evaluation.mcnemar import mcnemar
 from ..evaluation.per_class import averages, confusion_matrix
-from .run_folder import Run, check_same_test
+from .run_folder import Run, check_same_test, classifiers_of
 
 SCORES = {
     'accuracy': 'accuracy',
@@ -127,6 +127,7 @@ def comparison_text(
     lines = [
         f'{len(first.paths)} test images of {classes} classes; protocol: '
         f'{first.protocol}.',
+        *_classifiers(classifiers_of(before), classifiers_of(after)),
         'B - A with its 95 % interval, by a paired bootstrap over the images.',
         '',
         f'{"score":20} {"pair":4}  A      B      B - A',
@@ -152,3 +153,22 @@ def comparison_text(
         'or another training set adds to them.',
     ]
     return '\n'.join(lines)
+
+
+def _classifiers(a: str, b: str) -> list[str]:
+    """How both were fitted, and whether they weigh the classes alike."""
+    if a == b:
+        return [f'Classifier of both: {a}.'] if a else []
+    lines = [
+        f'Classifier of {side}: {way or "none fitted, or not recorded"}.'
+        for side, way in (('A', a), ('B', b))
+    ]
+    losses = [
+        {one.split(', L2 ')[0] for one in way.split('; ')} for way in (a, b)
+    ]
+    if losses[0] != losses[1]:
+        lines.append(
+            'A and B were fitted by different losses: B - A is of these, too, '
+            'not of the features alone.'
+        )
+    return lines

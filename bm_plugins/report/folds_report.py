@@ -6,7 +6,7 @@ import numpy as np
 
 from ..evaluation.figures import figures_of
 from .folds import fold_scores
-from .run_folder import Run
+from .run_folder import Run, classifiers_of
 
 _MAIN = (
     ('accuracy', 'accuracy'),
@@ -40,8 +40,10 @@ def folds_report(
         min_support,
     )
     sizes = ', '.join(str(len(run.paths)) for run in runs)
+    fitted = classifiers_of(runs)
     lines = [
         f'{len(runs)} folds of {sizes} test images; protocol: {protocol}.',
+        *([f'Linear classifier of each fold: {fitted}.'] if fitted else []),
         '',
         'Mean over the folds ± standard deviation (ddof 1), in brackets the '
         '95 % interval of the mean, widened for the training images that '

@@ -95,6 +95,8 @@ def read_method(
             ends = map(float, percentile_interval(drawn))
         common[metric] = Cell(value, *ends)
     kind, what = kind_of(folder)
+    if run.classifier:
+        what += f', {run.classifier}'
     return Method(
         name,
         kind,
@@ -177,6 +179,10 @@ def _read_folds(
         for metric in METRICS
     }
     kind, what = kind_of(folder / 'fold_0' / 'test')
+    files = sorted(folder.glob('fold_*/test/figures.csv'))
+    ways = dict.fromkeys(read_table(f)[0].get('classifier') for f in files)
+    if any(ways):
+        what += f', {"; ".join(way or "not recorded" for way in ways)}'
     return Method(
         name,
         kind,

@@ -11,7 +11,7 @@ from ..evaluation.per_class import (
     confusion_matrix,
     per_class_scores,
 )
-from .run_folder import Run, check_same_test
+from .run_folder import Run, check_same_test, classifiers_of
 
 SCORES = {
     'accuracy': 'accuracy',
@@ -89,6 +89,10 @@ def results_table(
     for row, name in enumerate(names[1:], 1):
         ends = _ends(draws[row] - draws[0], '+')
         lines.append(f'| {name} | {value[row] - value[0]:+.3f} {ends} |')
+    fitted = {name: classifiers_of(runs) for name, runs in methods.items()}
+    if any(fitted.values()):
+        lines += ['', 'Linear classifiers of frozen features:', '']
+        lines += [f'- {name}: {way}' for name, way in fitted.items() if way]
     f1 = per_class_scores(matrices).f1.reshape(groups, seeds, count).mean(1)
     lines += ['', 'F1 by class, mean of the seeds:', '']
     lines.append('| code | class | n | ' + ' | '.join(names) + ' |')

@@ -1,6 +1,7 @@
 """What tools/test.py left in a run's folder."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Run:
         scores (np.ndarray): Probabilities (N, C).
         figures (dict): As :func:`figures_of` gave them.
         protocol (str): How the test images were chosen.
+        classifier (str): How a linear evaluation fitted its classifier; ``''``
+            where that is not recorded, or the network was trained with it.
     """
 
     folder: Path
@@ -33,6 +36,7 @@ class Run:
     scores: np.ndarray
     figures: dict[tuple[str, str], Figure]
     protocol: str
+    classifier: str = ''
 
     @property
     def predictions(self) -> np.ndarray:
@@ -62,6 +66,7 @@ def read_run(folder: str | Path) -> Run:
         figures = {}
         for row in read_table(folder / 'figures.csv'):
             protocol = row.pop('protocol')
+            classifier = row.pop('classifier', '')  # not of older versions
             for key, kind in Figure.__annotations__.items():
                 row[key] = kind(row[key])
             figures[row['score'], row['of']] = Figure(**row)
@@ -78,6 +83,7 @@ def read_run(folder: str | Path) -> Run:
             scores,
             figures,
             protocol,
+            classifier,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(
@@ -101,6 +107,14 @@ def read_table(file: Path) -> list[dict[str, str]]:
     if not rows:
         raise InputError(f'{file} has no rows. Test the checkpoint again.')
     return rows
+
+
+def classifiers_of(runs: Sequence[Run]) -> str:
+    """How the runs' linear classifiers were fitted, each way once."""
+    ways = dict.fromkeys(run.classifier for run in runs)
+    if not any(ways):
+        return ''
+    return '; '.join(way or 'not recorded' for way in ways)
 
 
 def check_same_test(runs: list[Run]) -> None:

@@ -39,7 +39,7 @@ def rows(file):
 
 def test_neighbours_as_scikit_learns(tmp_path):
     found = blobs()
-    metrics = evaluate_features(found, tmp_path, neighbours=7)
+    metrics, _ = evaluate_features(found, tmp_path, neighbours=7)
     asked = np.array(found.splits) == 'test'
     unit = found.features / np.linalg.norm(found.features, axis=1)[:, None]
     theirs = KNeighborsClassifier(
@@ -67,10 +67,12 @@ def test_neighbours_as_scikit_learns(tmp_path):
 
 def test_the_probe_learns_from_the_parts_that_are_named(tmp_path):
     found = blobs(spread=0.3)
-    metrics = evaluate_features(found, tmp_path / 'a', ['train'])
+    metrics, probe = evaluate_features(found, tmp_path / 'a', ['train'])
     assert metrics['accuracy'] == 1
     figures = rows(tmp_path / 'a/figures.csv')
     assert {row['protocol'] for row in figures} == {'by hand'}
+    assert {row['classifier'] for row in figures} == {probe.text}
+    assert probe.class_weight == 'balanced'
     evaluate_features(found, tmp_path / 'b', ['train'], ['val'], 1)
     assert [row['path'] for row in rows(tmp_path / 'b/predictions.csv')] == [
         '1.jpg'

@@ -71,6 +71,25 @@ def test_classifier_is_the_probe(settings, checkpoint):
     torch.testing.assert_close(model.fc.bias, expected.bias.float())
 
 
+def test_classifier_of_the_natural_prior(settings, checkpoint):
+    state = checkpoint(config('x', 'y'), 0, 'backbone.')
+    labels = torch.tensor([0] * 90 + [1] * 20 + [2] * 10)
+    torch.manual_seed(0)
+    features = torch.randn(120, 32)  # nothing to learn but the shares
+    for option, expected in (
+        ('test_cfg.class_weight=None', [0.75, 1 / 6, 1 / 12]),
+        ('test_cfg.folds=5', [1 / 3] * 3),
+    ):
+        model = make_network(settings(False), state, CODES, 'a.pth')
+        one = settings(False, 'test_cfg.l2=[100]', option)
+        fit_classifier(model, one, features.clone(), labels)
+        with torch.no_grad():
+            p = model.fc(features).softmax(1).mean(0)
+        torch.testing.assert_close(
+            p, torch.tensor(expected), atol=0.01, rtol=0
+        )
+
+
 def test_checkpoints_that_do_not_fit(settings, checkpoint):
     other = config('x', 'y', False, 'model.backbone.base_channels=8')
     state = checkpoint(other, 0, 'backbone.')

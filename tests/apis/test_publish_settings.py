@@ -43,6 +43,8 @@ def test_linear_evaluation():
     assert found.train['split'] == ('train', 'val')
     assert (found.l2, found.folds, found.num_workers) == (None, 5, 1)
     assert settings(LINEAR, 'test_cfg.l2=0.1,0.2').l2 == (0.1, 0.2)
+    assert found.class_weight == 'balanced'
+    assert settings(LINEAR, 'test_cfg.class_weight=None').class_weight is None
 
 
 def test_supervised():
@@ -88,6 +90,7 @@ def test_no_normalisation_is_none():
         (LINEAR, f'{STEP}.1.keep_ratio=True', 'keep_ratio'),
         (LINEAR, f'{STEP}.1.backend=pillow', 'pillow|cv2'),
         (LINEAR, f'{STEP}.1.scale=64', 'is not.*give both the same'),
+        (LINEAR, 'test_cfg.class_weight=none', "class_weight='none'"),
         (LINEAR, 'data_preprocessor.to_rgb=False', 'to_rgb=False'),
         (LINEAR, 'data_preprocessor.pad_size_divisor=32', 'pad_size'),
         (LINEAR, 'data_preprocessor.type=GPUViews', 'GPUViews'),

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -6,12 +8,15 @@ from sklearn.metrics import f1_score
 
 from bm_plugins.engine.features import extract_features
 from bm_plugins.errors import InputError
+from bm_plugins.report.run_folder import read_run
 from tests.engine.labelled_part import CLASSES
 from tests.engine.probe_runner import build
 
 
-def test_same_predictions_as_scikit_learn(cells, tmp_path):
-    runner = build(cells, tmp_path)
+@pytest.mark.parametrize('class_weight', ['balanced', None])
+def test_same_predictions_as_scikit_learn(cells, tmp_path, class_weight):
+    given = {} if class_weight else dict(class_weight=None)
+    runner = build(cells, tmp_path, **given)
     runner.test()
     loop = runner.test_loop
     x, y = (
@@ -24,10 +29,17 @@ def test_same_predictions_as_scikit_learn(cells, tmp_path):
         t.numpy()
         for t in extract_features(loop.model, loop.dataloader, loop._features)
     )
-    l2 = torch.load(tmp_path / 'linear_probe.pth')['meta']['l2']
+    meta = torch.load(tmp_path / 'linear_probe.pth')['meta']
+    l2 = meta['l2']
+    assert meta['class_weight'] == class_weight
     mean, std = x.mean(0), x.std(0, ddof=1)
     std[std == 0] = 1
-    theirs = LogisticRegression(C=1 / (l2 * len(x)), tol=1e-8, max_iter=10000)
+    theirs = LogisticRegression(
+        C=1 / (l2 * len(x)),
+        class_weight=class_weight,
+        tol=1e-8,
+        max_iter=10000,
+    )
     theirs.fit((x - mean) / std, y)
     expected = theirs.predict_proba((test_x - mean) / std)
     head = runner.model.head.fc
@@ -60,6 +72,79 @@ def test_fitted_classifier_is_tested_as_it_is(cells, tmp_path):
     again = build(cells, tmp_path / 'again', load_from=saved, fit=False)
     assert again.test() == first
     assert not (tmp_path / 'again/linear_probe.pth').exists()
+
+
+def run(cells, folder, **settings):
+    runner = build(cells, folder, **settings)
+    runner.register_hook(dict(type='RunManifestHook'))
+    runner.test()
+
+
+def found_in(cells, folder, **settings):
+    run(cells, folder, **settings)
+    return what_stands_in(folder)
+
+
+def what_stands_in(folder):
+    """How it was fitted, by the figures, the log and the run's manifest."""
+    classifier = read_run(folder).classifier
+    logs = ''.join(file.read_text() for file in folder.glob('*/*.log'))
+    assert logs.count(f'\nclassifier: {classifier}\n') == 1
+    facts = json.loads((folder / 'run_test.json').read_text())['classifier']
+    assert facts.pop('text') == classifier
+    return classifier, facts
+
+
+@pytest.mark.parametrize('class_weight', ['balanced', None])
+def test_says_how_the_classifier_was_fitted(cells, tmp_path, class_weight):
+    settings = dict(class_weight=class_weight, l2=[0.1, 1])
+    found, facts = found_in(cells, tmp_path / 'fit', **settings)
+    saved = tmp_path / 'fit/linear_probe.pth'
+    meta = torch.load(saved)['meta']
+    loss = 'class-balanced' if class_weight else 'unweighted'
+    assert found.startswith(f'{loss} cross-entropy, L2 {meta["l2"]:g} by ')
+    assert facts == dict(class_weight=class_weight, l2=meta['l2'])
+    # Of a stored one by its checkpoint, not by the config.
+    again = found_in(
+        cells, tmp_path / 'again', load_from=str(saved), fit=False
+    )
+    assert again == (found, facts)
+
+
+def fit_and_test_again(cells, folder):
+    run(cells, folder / 'fit')
+    saved = str(folder / 'fit/linear_probe.pth')
+    run(cells, folder / 'again', load_from=saved, fit=False)
+
+
+def test_two_processes_say_it_once(cells, tmp_path, run_ranks):
+    run_ranks(fit_and_test_again, 2, cells, tmp_path)
+    found = [what_stands_in(tmp_path / name) for name in ('fit', 'again')]
+    assert found[0] == found[1] == found_in(cells, tmp_path / 'alone')
+
+
+def test_a_classifier_of_an_older_version(cells, tmp_path):
+    build(cells, tmp_path / 'fit').test()
+    saved = tmp_path / 'fit/linear_probe.pth'
+    state = torch.load(saved)
+    for key in ('class_weight', 'classifier'):
+        del state['meta'][key]
+    state['meta']['l2'] = 0.01
+    torch.save(state, saved)
+    stored = dict(load_from=str(saved), fit=False)
+    text = 'the checkpoint does not say how it was fitted'
+    expected = f'{text} but for L2 0.01', dict(l2=0.01)
+    assert found_in(cells, tmp_path / 'a', **stored) == expected
+    del state['meta']['l2']  # of others' training
+    torch.save(state, saved)
+    build(cells, tmp_path / 'b', **stored).test()
+    assert read_run(tmp_path / 'b').classifier == text
+
+
+def test_another_weighting_is_refused_at_once(cells, tmp_path):
+    runner = build(cells, tmp_path, class_weight='none')
+    with pytest.raises(InputError, match="class_weight='none': expected"):
+        runner.build_test_loop(runner._test_loop)
 
 
 def test_features_come_from_the_checkpoint(cells, tmp_path):

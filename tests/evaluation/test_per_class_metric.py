@@ -90,8 +90,10 @@ def check_files(folder):
         'high',
         'interval',
         'protocol',
+        'classifier',
     ]
     assert {row['protocol'] for row in figures} == {'stratified, seed 0'}
+    assert {row['classifier'] for row in figures} == {''}  # no linear one
     (accuracy,) = [row for row in figures if row['score'] == 'accuracy']
     right = (labels == predictions).sum()
     ends = wilson(right, N)

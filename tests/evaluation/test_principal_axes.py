@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from bm_plugins.evaluation import principal_axes as module
@@ -30,6 +31,22 @@ def test_fewer_samples_than_features():
     axes = found.axes.numpy()
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-7)
     np.testing.assert_allclose(x @ axes @ axes.T, x, atol=1e-7)
+
+
+@pytest.mark.parametrize('shape', [(40, 5), (4, 10)])
+def test_weights_are_as_so_many_samples(monkeypatch, shape):
+    monkeypatch.setattr(module, 'rows_at_a_time', lambda _: 7)
+    x = torch.from_numpy(np.random.default_rng(0).normal(2, 1, shape))
+    times = torch.arange(shape[0]) % 3 + 1
+    repeated = x.repeat_interleave(times, 0)
+    found = principal_axes(x, times / times.double().mean())
+    expected = principal_axes(repeated)
+    for one in (found, expected):  # 0 along the others
+        large = one.values > 1e-9
+        square = one.axes[:, large] * one.values[large] @ one.axes[:, large].T
+        torch.testing.assert_close(
+            square, repeated.T @ repeated / len(repeated)
+        )
 
 
 def test_few_are_multiplied_in_double_precision():

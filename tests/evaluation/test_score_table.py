@@ -31,6 +31,13 @@ def test_each_figure_has_n_protocol_and_interval():
     assert lines[-2:] == ['few test images: BBB', 'no test images: CCC']
 
 
+def test_how_a_linear_classifier_was_fitted():
+    figures, text = table(10)
+    assert 'classifier' not in text
+    more = score_table(figures, CODES, CODES, 10, 'by hand', 'balanced, L2 1')
+    assert more.splitlines()[2] == 'classifier: balanced, L2 1'
+
+
 def test_no_class_of_enough_images():
     _, text = table(100)
     assert 'n >= 100 alone: none' in text

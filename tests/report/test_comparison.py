@@ -89,6 +89,52 @@ def test_text_has_n_protocol_and_verdict(tmp_path):
     assert "McNemar's exact test, pair 1: 0 images right by A" in text
 
 
+def test_text_says_what_was_fitted_and_where_that_differs(tmp_path):
+    labels, scores = draw(100, 0.3, seed=0)
+    ways = {
+        'old': '',
+        'a': 'unweighted cross-entropy, L2 0.01 by macro F1',
+        'b': 'class-balanced cross-entropy, L2 0.1 by macro F1',
+        'c': 'class-balanced cross-entropy, L2 1 by macro F1',
+    }
+    runs = {
+        name: read_run(
+            write_run(tmp_path / name, labels, scores, classifier=way)
+        )
+        for name, way in ways.items()
+    }
+
+    def said(before, after):
+        a, b = ([runs[name] for name in side] for side in (before, after))
+        text = comparison_text(a, b, replicates=20)
+        (start,) = [
+            i for i, x in enumerate(text.splitlines()) if 'B - A with' in x
+        ]
+        return text.splitlines()[1:start]
+
+    unlike = (
+        'A and B were fitted by different losses: B - A is of these, too, '
+        'not of the features alone.'
+    )
+    assert said(['old'], ['old']) == []
+    assert said(['b'], ['b']) == [f'Classifier of both: {ways["b"]}.']
+    assert said(['b'], ['c']) == [
+        f'Classifier of A: {ways["b"]}.',
+        f'Classifier of B: {ways["c"]}.',
+    ]
+    assert said(['a', 'a'], ['b', 'c']) == [
+        f'Classifier of A: {ways["a"]}.',
+        f'Classifier of B: {ways["b"]}; {ways["c"]}.',
+        unlike,
+    ]
+    none = 'Classifier of A: none fitted, or not recorded.'
+    assert said(['old'], ['b']) == [
+        none,
+        f'Classifier of B: {ways["b"]}.',
+        unlike,
+    ]
+
+
 def test_verdict():
     assert Difference('x', '1', 0, 0, -0.1, 0.1).verdict == (
         'no more than noise'

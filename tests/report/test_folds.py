@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,17 @@ def test_pooled_figures_are_of_all_predictions(tmp_path):
     row = next(x for x in report.splitlines() if x.startswith('| accuracy'))
     assert row.split('|')[3].strip().startswith(f'{right / 270:.3f} [')
     assert '3 folds of 90, 90, 90 test images' in report
+
+
+def test_how_the_folds_classifiers_were_fitted(tmp_path):
+    runs = folds(tmp_path)
+    assert 'Linear classifier' not in folds_report(runs, 'by hand')
+    runs = [
+        replace(run, classifier=f'balanced, L2 {l2}')
+        for run, l2 in zip(runs, (1, 0.1, 1), strict=True)
+    ]
+    expected = 'of each fold: balanced, L2 1; balanced, L2 0.1.'
+    assert folds_report(runs, 'by hand').splitlines()[1].endswith(expected)
 
 
 def test_intervals_of_scores_stay_scores(tmp_path):

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,21 @@ def test_means_over_seeds(methods):
     found, low, high = map(float, re.findall(r'[+-]\d\.\d{3}', difference))
     assert found == pytest.approx(values[1] - values[0], abs=6e-4)
     assert 0 < low < found < high
+
+
+def test_how_linear_classifiers_were_fitted(methods):
+    assert 'Linear classifiers' not in results_table(methods, replicates=20)
+    methods['strong'] = [
+        replace(run, classifier=f'balanced, L2 {l2}')
+        for run, l2 in zip(methods['strong'], (1, 0.1), strict=True)
+    ]
+    lines = results_table(methods, replicates=20).splitlines()
+    row = lines.index('Linear classifiers of frozen features:')
+    assert lines[row + 1 : row + 4] == [
+        '',
+        '- strong: balanced, L2 1; balanced, L2 0.1',
+        '',
+    ]
 
 
 def test_runs_of_other_images(methods, tmp_path):

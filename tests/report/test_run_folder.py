@@ -1,8 +1,14 @@
+import csv
+
 import numpy as np
 import pytest
 
 from bm_plugins.errors import InputError
-from bm_plugins.report.run_folder import check_same_test, read_run
+from bm_plugins.report.run_folder import (
+    check_same_test,
+    classifiers_of,
+    read_run,
+)
 from tests.report.written_run import draw, write_run
 
 
@@ -18,6 +24,38 @@ def test_reads_what_the_metric_wrote(tmp_path):
     accuracy = run.figures['accuracy', 'all']
     assert accuracy.n == 50 and accuracy.interval == 'Wilson'
     assert accuracy.value == pytest.approx((labels == scores.argmax(1)).mean())
+
+
+def test_how_the_classifiers_were_fitted(tmp_path):
+    labels, scores = draw(50, 0.6, seed=0)
+    runs = []
+    for name, meta in (
+        ('a', dict(classifier='balanced, L2 1')),
+        ('b', dict(classifier='balanced, L2 0.1')),
+        ('c', {}),
+    ):
+        folder = write_run(tmp_path / name, labels, scores, **meta)
+        runs.append(read_run(folder))
+    assert classifiers_of(runs[:1] * 2) == 'balanced, L2 1'
+    assert classifiers_of(runs) == (
+        'balanced, L2 1; balanced, L2 0.1; not recorded'
+    )
+    assert classifiers_of(runs[2:]) == ''
+
+
+def test_a_folder_of_an_older_version(tmp_path):
+    labels, scores = draw(50, 0.6, seed=0)
+    write_run(tmp_path, labels, scores, classifier='balanced, L2 1')
+    newer = read_run(tmp_path)
+    file = tmp_path / 'figures.csv'
+    with open(file, newline='') as stream:
+        rows = [row[:-1] for row in csv.reader(stream)]
+    assert rows[0][-1] == 'protocol'
+    with open(file, 'w', newline='') as stream:
+        csv.writer(stream).writerows(rows)
+    older = read_run(tmp_path)
+    assert (newer.classifier, older.classifier) == ('balanced, L2 1', '')
+    assert older.figures.keys() == newer.figures.keys()
 
 
 def test_what_is_not_the_same_test(tmp_path):

@@ -1,5 +1,7 @@
 """The command line around features in a file."""
 
+import json
+
 from bm_plugins.apis.feature_file import write_features
 from tests.apis.test_feature_evaluation import blobs, rows
 
@@ -31,6 +33,25 @@ def test_neighbours_and_picture(tool, tmp_path):
     assert status == 0 and (out / 'tsne.png').is_file(), error
     codes = [row['code'] for row in rows(out / 'tsne.csv')]
     assert {c: codes.count(c) for c in codes} == dict(BLA=7, LYT=7, NGS=7)
+
+
+def test_weighting(tool, tmp_path):
+    file = write(tmp_path / 'f.h5')
+    for args, weight, loss in (
+        ((), 'balanced', 'class-balanced'),
+        (('--class-weight', 'none'), None, 'unweighted'),
+    ):
+        out = tmp_path / loss
+        status, said, error = tool(
+            'evaluate_features', file, '--out', out, *args
+        )
+        assert status == 0, error
+        facts = json.loads((out / 'run.json').read_text())['classifier']
+        assert facts['class_weight'] == weight
+        assert facts['text'].startswith(f'{loss} cross-entropy, L2 ')
+        assert f'by {loss} cross-entropy: 6 values' in said
+        (text,) = {row['classifier'] for row in rows(out / 'figures.csv')}
+        assert text == facts['text']
 
 
 def test_bad_input_is_one_line(tool, tmp_path):

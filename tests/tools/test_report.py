@@ -137,6 +137,8 @@ def record(folder, config, checkpoint='x.pth'):
 def test_each_kind_of_run_stands_in_its_own_table(tmp_path, tool):
     labels, scores = draw(105, 0.8, 0, classes=21)
     runs = {}
+    how = 'unweighted cross-entropy, L2 0.1'
+    fitted = dict(META, classifier=how)
     for name, config, checkpoint in (
         ('supervised', 'resnext50_20e_bm', 'x.pth'),
         ('weighted', 'resnet_tiny_weighted_bm', 'x.pth'),
@@ -151,13 +153,14 @@ def test_each_kind_of_run_stands_in_its_own_table(tmp_path, tool):
         folder = runs[name] = tmp_path / name
         if name == 'supcon folds':
             tests = [
-                write_fold(folder, k, labels, scores, CLASSES, **META)
+                write_fold(folder, k, labels, scores, CLASSES, **fitted)
                 for k in range(2)
             ]
             record(tests[0], config, checkpoint)
             write_folds([read_run(x) for x in tests], folder, 'by hand')
             continue
-        write_run(folder, labels, scores, CLASSES, **META)
+        meta = fitted if name in ('swav', 'features') else META
+        write_run(folder, labels, scores, CLASSES, **meta)
         if config:
             record(folder, config, checkpoint)
         elif checkpoint:
@@ -180,7 +183,10 @@ def test_each_kind_of_run_stands_in_its_own_table(tmp_path, tool):
     for name, what in (
         ('supervised', 'supervised'),
         ('untrained', 'untrained network, linear classifier on frozen'),
-        ('supcon folds', 'linear classifier on frozen features'),
+        ('swav', f'linear classifier on frozen features, {how}.'),
+        ('features', f'linear classifier on frozen features, {how}.'),
+        ('supcon folds', f'linear classifier on frozen features, {how}.'),
+        ('sgd', 'linear classifier on frozen features.'),
         ('knn', 'k-NN on frozen features'),
         ('old', 'how it was trained is not recorded, so it is in each'),
     ):

@@ -33,6 +33,8 @@ test_dataloader = dict(
 test_evaluator = dict(type='PerClassMetric')
 test_cfg = dict(
     type='LinearProbeLoop',
+    # each class counts alike in the loss; None: each image, the natural prior
+    class_weight='balanced',
     # the newest five runs' features; None keeps none
     cache_dir='{{$BM_FEATURES:work_dirs/features}}',
     train_dataloader=dict(

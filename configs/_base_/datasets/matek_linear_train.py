@@ -20,6 +20,9 @@ train_dataloader = dict(
         split=('train', 'val'),
         pipeline=train_pipeline,
     ),
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    # Each class as often as the others, in an epoch about as long as the
+    # training part; each image once, the natural prior, by --cfg-options
+    # train_dataloader.sampler.type=DefaultSampler
+    sampler=dict(type='ClassBalancedSampler'),
     batch_sampler=dict(type='DrawBatchSampler', drop_last=True),
 )
