@@ -5,7 +5,8 @@ CELLS is a folder (searched at any depth), a quoted pattern, or a CSV file
 with a column path. The same command goes on where it was stopped.
 
 Leaves DIR/predictions.csv (path,code,confidence,p_<CODE>...,set,distance,
-flag,field), skipped.csv (path,reason), differential.csv and report.html, which
+flag,field), slide_classes.csv (path,code,confidence by the slide's own mixture
+of classes), skipped.csv (path,reason), differential.csv and report.html, which
 opens in any browser without a network. On several GPUs or processes:
 tools/dist_predict.sh. Research use only, not for diagnosis.
 """
@@ -24,6 +25,7 @@ from bm_plugins.apis.predict import predict  # noqa: E402
 from bm_plugins.apis.prediction_record import (  # noqa: E402
     BY_SMEAR,
     PAGES,
+    SLIDE,
     TABLES,
 )
 from bm_plugins.apis.together import PATIENCE  # noqa: E402
@@ -33,7 +35,7 @@ from bm_plugins.run_manifest import (  # noqa: E402
     write_run_manifest,
 )
 
-FILES = (*TABLES, PAGES[0], BY_SMEAR, PAGES[1])
+FILES = (*TABLES, SLIDE, PAGES[0], BY_SMEAR, PAGES[1])
 
 
 def main() -> None:
@@ -77,6 +79,8 @@ def main() -> None:
                 'warning: the report that was there had corrections; this '
                 'one has none. Give --corrections again to have them.'
             )
+        if outcome.differential.trust:
+            print(outcome.differential.trust)
         for text in outcome.differential.warnings:
             print(f'warning: {text}')
     written = [name for name in FILES if Path(args.out, name).exists()]

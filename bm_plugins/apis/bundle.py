@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 
@@ -80,3 +81,13 @@ class Bundle:
     info: dict[str, Any] = field(repr=False)
     card: str = field(repr=False)
     digest: str = ''
+
+    @property
+    def prior(self) -> np.ndarray | None:
+        """Shares of the classes (C,) that the classifier was fitted for.
+
+        Its probabilities are of a slide with these. None of a bundle of an
+        earlier version, which does not say.
+        """
+        said = self.info.get('prior')
+        return None if said is None else np.array(said['shares'], float)

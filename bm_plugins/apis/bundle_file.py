@@ -202,7 +202,7 @@ def _check_sizes(bundle: Bundle) -> None:
         and not bundle.reference.labels.is_floating_point(),
         temperature=0 < bundle.temperature < math.inf,
         interpolation=bundle.interpolation in cv2_interp_codes,
-        info=isinstance(bundle.info, dict),
+        info=isinstance(bundle.info, dict) and _is_prior(bundle),
         size=len(bundle.size) == 2
         and all(
             isinstance(side, int) and 0 < side <= _MAX_SIDE
@@ -212,6 +212,16 @@ def _check_sizes(bundle: Bundle) -> None:
     )
     if wrong := [name for name, right in checks.items() if not right]:
         raise ValueError(f'{", ".join(wrong)} of a wrong size or value')
+
+
+def _is_prior(bundle: Bundle) -> bool:
+    """Whether its prior is shares of its classes, or not said."""
+    prior = bundle.prior
+    return prior is None or (
+        prior.shape == (len(bundle.classes),)
+        and bool((prior >= 0).all())
+        and abs(prior.sum() - 1) < 1e-6
+    )
 
 
 def _digest(tensors: Mapping[str, Tensor], texts: dict[str, Any]) -> str:

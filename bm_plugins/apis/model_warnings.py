@@ -47,8 +47,7 @@ def model_warnings(bundle: Bundle) -> list[str]:
         low, high = 100 * wilson(right, held)
         found.append(
             f'The model was right in {100 * right / held:.1f} % '
-            f'[{low:.1f}, {high:.1f}] of its {held:,} calibration images. The '
-            'intervals below do not tell of its errors.'
+            f'[{low:.1f}, {high:.1f}] of its {held:,} calibration images.'
         )
     counts = bundle.info.get('counts', {})
     few = [code for code in bundle.classes if counts.get(code, [FEW])[0] < FEW]

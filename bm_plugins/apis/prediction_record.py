@@ -16,6 +16,8 @@ from ..output_folder import make_folder
 TABLES = ('predictions.csv', 'skipped.csv')
 PAGES = ('differential.csv', 'report.html')
 BY_SMEAR = 'differential_by_smear.csv'  # of several smears alone
+# Classes at the slide's own shares, where these can be estimated.
+SLIDE = 'slide_classes.csv'
 # What makes two predictions different, and how a message calls it.
 _NAMES = dict(
     cells='folder content (or list of images)',
@@ -184,7 +186,7 @@ class PredictionRecord:
             ) from error
 
     def _clear(self) -> None:
-        others = (self.file, self.folder / BY_SMEAR)
+        others = (self.file, self.folder / BY_SMEAR, self.folder / SLIDE)
         for file in (*others, *self._outputs()):
             try:
                 file.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappush, heapreplace
 from pathlib import Path
@@ -10,19 +10,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..csv_file import write_csv
 from ..datasets.image_io import read_image
 from ..datasets.matek_classes import CLASSES
 from ..datasets.scale import PART, WIDE
 from ..errors import UnreadableImage
+from ..evaluation.slide_shares import SlideShares, at_equal_shares, at_shares
 from ..report.cell_report import ReportCell, write_cell_report
 from ..report.differential import Differential, differential
 from ..report.differential_scheme import Scheme
 from ..report.differential_table import write_by_smear, write_differential
 from .bundle import Bundle
 from .cell_list import CellList
+from .cell_predictor import probabilities
 from .model_warnings import field_warnings, model_warnings
-from .prediction_record import BY_SMEAR
-from .prediction_table import CellRow, read_table
+from .prediction_record import BY_SMEAR, SLIDE
+from .prediction_table import CellRow, read_scores, read_table
 
 THUMBNAIL = 96  # pixels of the longer side
 # More subfolders than that are no smears of one patient.
@@ -83,14 +86,16 @@ def write_report(
     """
     table = out / 'predictions.csv'
     sums = tally(table, bundle.classes, corrections)
+    estimate, changed = _slide_shares(table, bundle, out / SLIDE)
     result = differential(
         sums.counts,
         sums.doubtful,
         scheme,
         bundle.classes,
         bundle.full_names,
-        None if corrections else validation_confusion(bundle),
+        None if corrections else estimate,
         sums.smears,
+        len(corrections),
     )
     more = field_warnings(bundle, sums.fields, um_per_px)
     more += model_warnings(bundle)
@@ -113,6 +118,11 @@ def write_report(
     if len(cells) < total:
         shown += ', the doubtful first, then as many of each class'
     facts = {**facts, 'Cells shown': shown}
+    if estimate:
+        facts["Classes by this slide's own mixture"] = (
+            f'another class for {changed:,} of {total:,} cells, listed in '
+            f'{SLIDE}'
+        )
     if cropped := sum(sums.fields.get(field, 0) for field in (WIDE, PART)):
         facts['Cropped to the field of training'] = f'{cropped:,} cells'
     write_differential(result, out / 'differential.csv')
@@ -216,13 +226,37 @@ def _number(item: tuple) -> int:
     return item[2]
 
 
-def validation_confusion(bundle: Bundle) -> np.ndarray:
-    """Validation images (C, C): true classes in rows, predicted in columns."""
-    number = len(bundle.classes)
-    labels = bundle.validation.labels.numpy()
-    predicted = bundle.validation.logits.argmax(1).numpy()
-    pairs = np.bincount(labels * number + predicted, minlength=number**2)
-    return pairs.reshape(number, number)
+def _slide_shares(
+    table: Path, bundle: Bundle, file: Path
+) -> tuple[SlideShares | None, int]:
+    """Estimate the slide's shares, and list its cells' classes at these.
+
+    Returns:
+        tuple: None without a prior, the file is then deleted; and the number
+        of cells with another class than in the table.
+    """
+    if bundle.prior is None:
+        file.unlink(missing_ok=True)
+        return None, 0
+    held, prior = bundle.validation, bundle.prior
+    scores = at_equal_shares(read_scores(table, bundle.classes), prior)
+    known = probabilities(held.logits, bundle.temperature)
+    estimate = SlideShares(
+        scores, at_equal_shares(known, prior), held.labels.numpy()
+    )
+    of_slide = at_shares(scores, estimate.likeliest)
+    codes = [bundle.classes[i] for i in of_slide.argmax(1)]
+    rows = read_table(table, bundle.classes)
+    changed = 0
+
+    def lines() -> Iterator[tuple[str, str, str]]:
+        nonlocal changed
+        for row, code, p in zip(rows, codes, of_slide.max(1), strict=True):
+            changed += code != row.code
+            yield row.path, code, f'{p:.6f}'
+
+    write_csv(file, ('path', 'code', 'confidence'), lines())
+    return estimate, changed
 
 
 def _thumbnail(path: str, source: CellList) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError
 from .cell_predictor import Judgement
 
@@ -77,6 +79,20 @@ class CellRow:
     set: tuple[str, ...]
     flag: str
     field: str | None = None
+
+
+def read_scores(file: str | Path, classes: Sequence[str]) -> np.ndarray:
+    """Probabilities (N, C) of ``predictions.csv``, of 6 decimals.
+
+    Args:
+        file (str or Path): The file, as :func:`read_table` takes it.
+        classes (Sequence[str]): Codes (C,).
+    """
+    with open(file, newline='', encoding='utf-8') as stream:
+        rows = csv.reader(stream)
+        next(rows)
+        found = [row[3 : 3 + len(classes)] for row in rows]
+    return np.array(found, float).reshape(-1, len(classes))
 
 
 def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -17,13 +19,19 @@ from .bundle import Bundle, Validation
 from .config_text import parse_config
 from .publish_card import write_card
 from .publish_figures import bundle_figures, temperature_of
-from .publish_info import origin, training_scale
+from .publish_info import origin, prior_cautions, training_scale
 from .publish_network import fit_classifier, make_network
 from .publish_outputs import network_outputs
 from .publish_parts import Parts, make_parts
 from .publish_reference import make_reference
 from .publish_settings import Settings, read_settings
-from .publish_training import Training, check_unseen, read_training
+from .publish_training import (
+    EQUAL,
+    NATURAL,
+    Training,
+    check_unseen,
+    read_training,
+)
 from .read_cell import CellReader
 
 
@@ -111,16 +119,22 @@ def publish(
         return Validation(logits, labels, knn_distance(features, bank))
 
     validation = measured(parts.calibration, 'Calibration')
-    temperature = temperature_of(validation.logits, validation.labels)
+    prior = _prior(settings, training, parts)
+    shares = np.array(prior['shares'])
+    temperature, off = temperature_of(
+        validation.logits, validation.labels, shares
+    )
     test = measured(parts.test, 'Test part')
     figures = bundle_figures(validation, temperature, test, classes)
     info = dict(
         origin(cfg, checkpoint, settings, training, parts, seen, l2),
+        prior=prior,
         scale=scale and asdict(scale),
         reference=len(rows),
         per_class=per_class,
         figures=[asdict(figure) for figure in figures.values()],
     )
+    info['cautions'] += prior_cautions(off, classes)
     full_names = tuple(parts.test.metainfo.get('full_names', classes))
     return Bundle(
         classes=classes,
@@ -137,6 +151,25 @@ def publish(
         info=info,
         card=write_card(info, classes, full_names, temperature),
     )
+
+
+def _prior(
+    settings: Settings, training: Training, parts: Parts
+) -> dict[str, Any]:
+    """Shares that the classifier was fitted for, and those it was tried on."""
+    number = len(parts.train.metainfo['classes'])
+    counts, held = (
+        np.bincount(part.get_gt_labels(), minlength=number)
+        for part in (parts.train, parts.calibration)
+    )
+    if settings.supervised:
+        shares, text = training.shares(counts)
+    elif settings.class_weight is None:
+        shares, text = counts / counts.sum(), NATURAL
+    else:
+        shares, text = (counts > 0) / (counts > 0).sum(), EQUAL
+    calibration = (held / held.sum()).tolist()
+    return dict(shares=shares.tolist(), text=text, calibration=calibration)
 
 
 def _training(

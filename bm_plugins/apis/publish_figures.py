@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from ..evaluation.calibration import fit_temperature
+from ..evaluation.calibration import apply_temperature, fit_temperature
 from ..evaluation.conformal import (
     conformal_threshold,
     coverage,
@@ -23,17 +23,42 @@ _OVER_TEST = (
 )
 
 
-def temperature_of(logits: Tensor, labels: Tensor) -> float:
-    """The temperature of calibration images.
+def temperature_of(
+    logits: Tensor, labels: Tensor, prior: np.ndarray
+) -> tuple[float, dict[int, tuple[float, int]]]:
+    """The temperature of calibration images, and whether the prior fits them.
+
+    Their mixture is not that of the classifier, so that its probabilities are
+    first brought to their shares of the classes.
 
     Args:
         logits (Tensor): (V, C).
         labels (Tensor): True classes (V,).
+        prior (np.ndarray): Shares (C,) that the classifier was fitted for.
 
     Returns:
-        float: By :func:`fit_temperature`.
+        tuple: The temperature, by :func:`fit_temperature`; and the classes of
+        which the probabilities sum to 1.5 times more or fewer images than
+        there are, by more than 4 standard deviations: index -> sum, images.
     """
-    return fit_temperature(probabilities(logits, 1), labels.numpy())
+    labels = labels.numpy()
+    counts = np.bincount(labels, minlength=len(prior))
+    there = (counts > 0) & (prior > 0)
+    shift = np.full(len(prior), -np.inf)
+    shift[there] = np.log(counts[there] / prior[there])
+    used = there[labels]
+    if not used.any():
+        return 1.0, {}
+    scores, labels = probabilities(logits[used], 1), labels[used]
+    temperature = fit_temperature(scores, labels, log_shift=shift)
+    found = apply_temperature(scores, temperature, log_shift=shift)
+    sums, noise = found.sum(0), np.sqrt((found * (1 - found)).sum(0))
+    ratio = np.maximum(sums, 1e-9) / np.maximum(counts, 1e-9)
+    off = (np.abs(sums - counts) > 4 * noise) & (np.abs(np.log(ratio)) > 0.4)
+    return temperature, {
+        int(i): (float(sums[i]), int(counts[i]))
+        for i in (off & there).nonzero()[0]
+    }
 
 
 def bundle_figures(

@@ -1,5 +1,6 @@
 """Where a bundle comes from, for its record and its card."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -120,6 +121,31 @@ def training_scale(
         files = [part.get_data_info(row)['img_path'] for row in rows]
         return measure_scale(files, given)
     return replace(scale, um_per_px=given or scale.um_per_px)
+
+
+def prior_cautions(
+    off: Mapping[int, tuple[float, int]], codes: Sequence[str]
+) -> list[str]:
+    """What to say where the classifier's prior is not that of its outputs.
+
+    Args:
+        off (Mapping[int, tuple[float, int]]): Class -> sum of its
+            probabilities on the calibration images, and their number.
+        codes (Sequence[str]): Of the classes (C,).
+    """
+    if not off:
+        return []
+    each = ', '.join(
+        f'{codes[i]}: {sum_:.0f} for {count}'
+        for i, (sum_, count) in off.items()
+    )
+    return [
+        'By its probabilities the classifier expects other numbers of '
+        f'calibration images than there are ({each}). The shares for which '
+        'it was fitted may not be those above, or its probabilities are not '
+        'right by class; the estimated percentages allow for it, the '
+        'confidence of a cell does not.'
+    ]
 
 
 def _synthetic(parts: Parts) -> str:

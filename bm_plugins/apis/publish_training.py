@@ -2,15 +2,21 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..datasets import Matek
 from ..datasets.layout import find_image_folder
 from ..datasets.manifest import read_manifest
 from ..datasets.parts import parse_fold, parse_split, parts_of, rows_of
 from ..errors import InputError
+from ..models.class_weights import class_weights
+
+EQUAL = 'each class equally often'
+NATURAL = 'each class as often as among its training images'
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Training:
             or unknown.
         chosen_on (str): The part by whose scores its epoch was chosen; empty:
             none, or unknown.
+        sampler (str): Type of its sampler; empty: unknown.
+        loss (dict): Config of a weighted loss; empty: none, or unknown.
     """
 
     method: str = ''
@@ -34,6 +42,8 @@ class Training:
     classes: tuple[str, ...] = ()
     started_from: str = ''
     chosen_on: str = ''
+    sampler: str = ''
+    loss: dict = field(default_factory=dict)
 
     @property
     def parts(self) -> str:
@@ -41,6 +51,32 @@ class Training:
         if self.dataset is None:
             return 'unknown'
         return '+'.join(_parts(self.dataset))
+
+    def shares(self, counts: np.ndarray) -> tuple[np.ndarray, str]:
+        """Shares of the classes that a classifier of it was fitted for.
+
+        A class counts as often as it is drawn, times its weight in the loss.
+
+        Args:
+            counts (np.ndarray): Training images (C,).
+
+        Returns:
+            tuple[np.ndarray, str]: Shares (C,), and what they are, in words.
+        """
+        balanced = self.sampler == 'ClassBalancedSampler'
+        drawn = (counts > 0) if balanced else counts
+        text = EQUAL if balanced else NATURAL
+        rule = self.loss.get('class_weight', 'inverse_frequency')
+        if self.loss and rule:
+            weights = rule
+            if isinstance(rule, str):
+                beta = self.loss.get('beta', 0.9999)
+                weights = class_weights(counts, rule, beta)
+            drawn = drawn * np.asarray(weights, float)
+            text += ', times its weight in the loss'
+        if not self.sampler:
+            text += ' (taken so: the checkpoint does not say)'
+        return drawn / drawn.sum(), text
 
 
 def read_training(
@@ -58,7 +94,8 @@ def read_training(
         :class:`Matek`, or is not as configs are.
     """
     try:
-        dataset = dict(config['train_dataloader']['dataset'])
+        loader = config['train_dataloader']
+        dataset = dict(loader['dataset'])
         if dataset['type'] != 'Matek':
             return Training()
         _parts(dataset)
@@ -75,6 +112,8 @@ def read_training(
             classes=classes,
             started_from=os.path.basename(str(config.get('load_from') or '')),
             chosen_on=chosen_on,
+            sampler=str((loader.get('sampler') or {}).get('type', '')),
+            loss=_weighted_loss(config['model']),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return Training()
@@ -152,6 +191,11 @@ def check_unseen(
             f'{training.parts}), which would look too good. {advice}'
         )
     return seen
+
+
+def _weighted_loss(model: Mapping[str, Any]) -> dict:
+    loss = (model.get('head') or {}).get('loss') or {}
+    return dict(loss) if loss.get('type') == 'WeightedCrossEntropyLoss' else {}
 
 
 def _parts(dataset: Mapping[str, Any]) -> tuple[str, ...]:

@@ -58,6 +58,19 @@ def at_shares(scores: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return found / found.sum(1, keepdims=True)
 
 
+def at_equal_shares(scores: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Probabilities (N, C) if all classes were equally frequent.
+
+    Args:
+        scores (np.ndarray): Probabilities (N, C), also as files round them.
+        prior (np.ndarray): Shares (C,) of the classes that they are of; 0 of
+            a class that the classifier does not know.
+    """
+    known = prior > 0
+    inverse = np.divide(1, prior, out=np.zeros(len(prior)), where=known)
+    return at_shares(np.maximum(scores, 2.5e-7), inverse)
+
+
 class SlideShares:
     """Estimates of shares that allow for the classifier's errors.
 

@@ -16,7 +16,7 @@ from ..atomic_write import atomic_write
 from ..errors import InputError
 from .cell_sections import FLAGS, sections, unseen
 from .differential import Differential
-from .differential_notes import PRECISE
+from .differential_notes import ALL_DECIDED, PRECISE, SOME_DECIDED
 from .differential_scheme import GROUPS, Scheme
 
 PARTS = Path(__file__).parent / 'cell_page'
@@ -116,6 +116,10 @@ def write_cell_report(
         total=differential.total,
         precise=PRECISE,
         ratio=differential.has_ratio,
+        whole=len(shown) == sum(map(int, counts)),
+        trust=dict(
+            all=ALL_DECIDED, some=SOME_DECIDED, none=differential.trust
+        ),
         warnings=len(differential.warnings),
         classes=table,
         sections=sections(shown, table),
@@ -133,10 +137,12 @@ def write_cell_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= dict(fixed=fixed, ratio=_ratio)
+    environment.filters |= dict(fixed=fixed)
     text = environment.get_template('page.html.j2').render(
         title=title,
         differential=differential,
+        ratio=_ratio,
+        estimated=any(row.adjusted is not None for row in differential.rows),
         rows=sorted(
             differential.rows,
             key=lambda row: (not row.counted, GROUPS.index(row.group)),
@@ -167,14 +173,12 @@ def fixed(value: float | None, digits: int = 1) -> str:
     return str(Decimal(value).quantize(step, ROUND_HALF_UP))
 
 
-def _ratio(differential: Differential) -> str:
-    low, high = differential.me_low, differential.me_high
+def _ratio(value: float | None, low: float | None, high: float | None) -> str:
     if low is None:
-        return '–'
+        return fixed(value, 2)
     if high is None:
         return f'above {fixed(low, 2)}'
-    value = fixed(differential.me_ratio, 2)
-    return f'{value} ({fixed(low, 2)}–{fixed(high, 2)})'
+    return f'{fixed(value, 2)} ({fixed(low, 2)}–{fixed(high, 2)})'
 
 
 def _cell(cell: ReportCell, index: Mapping[str, int]) -> dict:

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..evaluation.adjusted_counts import (
-    adjusted_interval,
-    adjusted_shares,
-    errors_known,
-)
 from ..evaluation.intervals import wilson
+from ..evaluation.slide_shares import SlideShares
 from .differential_notes import (
     adjusted_notes,
     general_notes,
     left_out_note,
     ratio_notes,
+    trust,
     warnings_of,
 )
 from .differential_scheme import Scheme
@@ -35,12 +32,13 @@ class DifferentialRow:
         count (int): Cells under this suggested class, the doubtful ones too.
         doubtful (int): Those of them that are set apart.
         percent (float or None): Of all counted cells.
-        low (float or None): Lower end of its 95 % interval (Wilson), percent.
+        low (float or None): Lower end of its 95 % interval (Wilson), percent;
+            None unless a person has decided on every cell.
         high (float or None): Upper end.
         percent_sure (float or None): Of the counted cells that are not
             doubtful.
-        adjusted (float or None): Percent, adjusted for the errors seen in
-            validation; None too where these are not known.
+        adjusted (float or None): Percent by :class:`SlideShares`; None too
+            where the class's errors are not known.
         adjusted_low (float or None): Lower end of its 95 % interval.
         adjusted_high (float or None): Upper end.
     """
@@ -70,7 +68,8 @@ class SmearRow:
         count (int): Cells under this class.
         percent (float or None): Of the smear's counted cells; None without
             one, and so are the ends.
-        low (float or None): Lower end of its 95 % interval (Wilson), percent.
+        low (float or None): Lower end of its 95 % interval (Wilson), percent;
+            None too unless a person has decided on every cell.
         high (float or None): Upper end.
     """
 
@@ -93,8 +92,12 @@ class Differential:
         doubtful (int): Doubtful ones of the counted cells.
         me_ratio (float or None): Myeloid by erythroid cells; None without an
             erythroid cell.
-        me_low (float or None): Lower end of its 95 % interval.
+        me_low (float or None): Lower end of its 95 % interval; None unless a
+            person has decided on every cell.
         me_high (float or None): Upper end; None where there is none.
+        me_adjusted (tuple[float or None, ...]): The ratio by
+            :class:`SlideShares`, and the ends of its 95 % interval.
+        trust (str): Which figures to go by, and why.
         warnings (tuple[str, ...]): What should be looked at first.
         notes (tuple[str, ...]): How to read the figures.
         by_smear (tuple[SmearRow, ...]): Each counted class in each of several
@@ -108,6 +111,8 @@ class Differential:
     me_ratio: float | None
     me_low: float | None
     me_high: float | None
+    me_adjusted: tuple[float | None, float | None, float | None]
+    trust: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     by_smear: tuple[SmearRow, ...] = ()
@@ -125,8 +130,9 @@ def differential(
     scheme: Scheme,
     classes: Sequence[str],
     full_names: Sequence[str],
-    confusion: np.ndarray | None = None,
+    estimate: SlideShares | None = None,
     smears: Mapping[str, Sequence[int]] | None = None,
+    decided: int = 0,
 ) -> Differential:
     """Percentages by class with intervals, the M:E ratio, and warnings.
 
@@ -137,12 +143,13 @@ def differential(
         scheme (Scheme): Which classes are counted, and their groups.
         classes (Sequence[str]): Codes (C,).
         full_names (Sequence[str]): Names (C,).
-        confusion (np.ndarray): Validation counts (C, C), true classes in
-            rows, for the adjusted estimate. It is for the model's suggestions
-            alone: cells that a person corrected would be corrected twice.
-            Defaults to none.
+        estimate (SlideShares): Of these cells. It is for the model's
+            suggestions alone: cells that a person corrected would be
+            corrected twice. Defaults to none.
         smears (Mapping[str, Sequence[int]]): Smear -> its cells of each class
             (C,). Defaults to none, for not known.
+        decided (int): Cells whose class a person chose or confirmed. Defaults
+            to 0.
 
     Returns:
         Differential: All that the report shows.
@@ -152,11 +159,15 @@ def differential(
             than there are.
     """
     counts, doubtful = np.asarray(counts), np.asarray(doubtful)
-    _check(counts, doubtful, classes, full_names, confusion)
+    _check(counts, doubtful, classes, full_names)
     counted = np.array([scheme.counted[code] for code in classes], bool)
     groups = np.array([scheme.groups[code] for code in classes])
-    adjusted = _adjusted(counts, counted, confusion)
-    columns = np.stack([*_shares(counts, doubtful, counted), *adjusted], 1)
+    checked = decided == counts.sum()
+    if not counts[counted].sum():
+        estimate = None
+    adjusted = _adjusted(counted, estimate)
+    shares = _shares(counts, doubtful, counted, checked)
+    columns = np.stack([*shares, *adjusted.T], 1)
     rows = tuple(
         DifferentialRow(
             code,
@@ -173,6 +184,11 @@ def differential(
         group: int(counts[counted & (groups == group)].sum())
         for group in ('myeloid', 'erythroid')
     }
+    me_adjusted = (None,) * 3
+    if estimate:
+        sides = [counted & (groups == x) for x in ('myeloid', 'erythroid')]
+        me_adjusted = _adjusted_ratio(estimate, *sides, adjusted)
+    ratio = myeloid_erythroid(**sums)
     by_smear = {name: np.asarray(own) for name, own in (smears or {}).items()}
     smears = {name: int(x[counted].sum()) for name, x in by_smear.items()}
     total = int(counts[counted].sum())
@@ -182,15 +198,17 @@ def differential(
         total,
         int(counts.sum()) - total,
         apart,
-        *myeloid_erythroid(**sums),
+        *(ratio if checked else (ratio[0], None, None)),
+        me_adjusted=me_adjusted,
+        trust=trust(total, decided, checked, estimate is not None, rows),
         warnings=warnings_of(total, apart, scheme, smears),
         notes=(
             *general_notes(classes, smears),
             *left_out_note({x.code: x.count for x in rows if not x.counted}),
             *ratio_notes({x.code: x.group for x in rows if x.counted}, **sums),
-            *_adjusted_notes(classes, counted, confusion),
+            *_adjusted_notes(classes, counted, estimate),
         ),
-        by_smear=tuple(_smear_rows(by_smear, classes, counted)),
+        by_smear=tuple(_smear_rows(by_smear, classes, counted, checked)),
     )
 
 
@@ -198,9 +216,11 @@ def _smear_rows(
     by_smear: Mapping[str, np.ndarray],
     classes: Sequence[str],
     counted: np.ndarray,
+    checked: bool,
 ) -> Iterator[SmearRow]:
     for name, counts in by_smear.items() if len(by_smear) > 1 else ():
-        share, low, high, _ = _shares(counts, np.zeros_like(counts), counted)
+        none = np.zeros_like(counts)
+        share, low, high, _ = _shares(counts, none, counted, checked)
         for i in counted.nonzero()[0]:
             shown = (share[i], low[i], high[i])
             yield SmearRow(
@@ -216,19 +236,13 @@ def _check(
     doubtful: np.ndarray,
     classes: Sequence[str],
     full_names: Sequence[str],
-    confusion: np.ndarray | None,
 ) -> None:
     number = len(classes)
     shapes = [counts.shape, doubtful.shape, (len(full_names),)]
-    expected = [(number,)] * 3
-    if confusion is not None:
-        shapes.append(np.shape(confusion))
-        expected.append((number, number))
-    if shapes != expected:
+    if shapes != [(number,)] * 3:
         raise InputError(
-            f'differential of {number} classes: counts, doubtful cells, names '
-            f'and confusion matrix have the shapes {shapes}; expected '
-            f'{expected}.'
+            f'differential of {number} classes: counts, doubtful cells and '
+            f'names have the shapes {shapes}; expected {(number,)} each.'
         )
     if ((doubtful < 0) | (doubtful > counts)).any():
         wrong = int(((doubtful < 0) | (doubtful > counts)).argmax())
@@ -239,32 +253,58 @@ def _check(
 
 
 def _adjusted_notes(
-    classes: Sequence[str], counted: np.ndarray, confusion: np.ndarray | None
+    classes: Sequence[str], counted: np.ndarray, estimate: SlideShares | None
 ) -> list[str]:
-    if confusion is None:
+    if estimate is None:
         return adjusted_notes(None)
-    kept_raw = counted & ~errors_known(confusion)
+    kept_raw = counted & ~estimate.measured
     return adjusted_notes([classes[i] for i in kept_raw.nonzero()[0]])
 
 
 def _shares(
-    counts: np.ndarray, doubtful: np.ndarray, counted: np.ndarray
+    counts: np.ndarray,
+    doubtful: np.ndarray,
+    counted: np.ndarray,
+    checked: bool,
 ) -> list[np.ndarray]:
     """Share, lower and upper end, share of the sure; NaN where not shown."""
     total, sure = counts[counted].sum(), (counts - doubtful)[counted].sum()
-    low, high = wilson(np.where(counted, counts, 0), total)
     nan = np.full(len(counts), np.nan)
-    shown = [counts / total, low, high] if total else [nan] * 3
+    ends = [nan, nan]
+    if checked:
+        ends = wilson(np.where(counted, counts, 0), total)
+    shown = [counts / total, *ends] if total else [nan] * 3
     shown.append((counts - doubtful) / sure if sure else nan)
     return [np.where(counted, column, np.nan) for column in shown]
 
 
-def _adjusted(
-    counts: np.ndarray, counted: np.ndarray, confusion: np.ndarray | None
-) -> list[np.ndarray]:
-    """Adjusted share, lower and upper end; NaN where there is none."""
-    if confusion is None or not counts[counted].sum():
-        return [np.full(len(counts), np.nan)] * 3
-    ends = adjusted_interval(counts, confusion, counted)
-    columns = [adjusted_shares(counts, confusion, counted), *ends.T]
-    return [np.where(errors_known(confusion), x, np.nan) for x in columns]
+def _adjusted(counted: np.ndarray, estimate: SlideShares | None) -> np.ndarray:
+    """Adjusted share, lower and upper end (C, 3); NaN where there is none."""
+    columns = np.full((len(counted), 3), np.nan)
+    if estimate is None:
+        return columns
+    shown = counted & estimate.measured
+    for i in shown.nonzero()[0]:
+        part = np.arange(len(counted)) == i
+        columns[i, 1:] = estimate.interval(part, counted)
+    shares = estimate.shares(counted, columns[:, 1:])
+    columns[shown, 0] = shares[shown]
+    return columns
+
+
+def _adjusted_ratio(
+    estimate: SlideShares,
+    myeloid: np.ndarray,
+    erythroid: np.ndarray,
+    adjusted: np.ndarray,
+) -> tuple[float | None, float | None, float | None]:
+    """M:E of the adjusted shares, and its ends by those of M / (M + E)."""
+    m, e = (np.nansum(adjusted[side, 0]) for side in (myeloid, erythroid))
+    known = estimate.measured[myeloid | erythroid]
+    if not (myeloid.any() and erythroid.any() and known.any()) or m + e == 0:
+        return (None,) * 3
+    low, high = estimate.interval(myeloid, myeloid | erythroid)
+    return tuple(
+        float(part / rest) if rest > 1e-9 else None
+        for part, rest in ((m, e), (low, 1 - low), (high, 1 - high))
+    )

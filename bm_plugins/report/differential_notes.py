@@ -1,14 +1,23 @@
 """What a differential says in words."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..datasets.matek_classes import CLASSES
-from ..evaluation.adjusted_counts import MIN_SUPPORT
+from ..evaluation.slide_shares import MIN_SUPPORT
 from .differential_scheme import Scheme
 
 # Lee et al. 2008, section on the nucleated differential cell count.
 PRECISE, PLAIN, SMEARS = 500, 300, 2
 DOUBTFUL_SHARE = 0.1
+ALL_DECIDED = (
+    'Go by the counts: a person has decided on every cell. The 95 % intervals '
+    'are of chance in which cells were counted.'
+)
+SOME_DECIDED = (
+    'Go by the counts. A person has decided on {} cells; the others are the '
+    "model's suggestions, mistakes included, so that no interval can be given."
+)
 # Smears up to which each has its number in the notes.
 _LISTED = 10
 
@@ -79,9 +88,6 @@ def general_notes(
     )
     return [
         'Research use only, not for diagnosis.',
-        'The 95 % intervals (Wilson) tell how far chance alone, in which '
-        'cells were counted, may move a percentage or the M:E ratio. They '
-        "leave out the classifier's own errors.",
         'The model puts every cell into one of its classes.'
         f'{absent} Cells of a kind that it does not know are counted under '
         'another class, unless a person corrects them.',
@@ -184,21 +190,73 @@ def adjusted_notes(not_adjusted: Sequence[str] | None) -> list[str]:
     """
     if not_adjusted is None:
         return [
-            'There is no adjusted estimate: it needs the errors of the model '
-            'on calibration images, and classes that no person has corrected.'
+            'There are no estimated percentages: they need a model that says '
+            'for which mixture of classes it was fitted, its outputs on '
+            'calibration images, and classes that no person has corrected.'
         ]
     notes = [
-        'The adjusted percentages are those under which these counts are '
-        'likeliest if the model confuses the classes here as it did on its '
-        'calibration images. Another stain, scanner or disease may break '
-        'that. Their 95 % intervals include chance in the cells counted and '
-        'in the calibration images.'
+        "The estimated percentages allow for this slide's own mixture of "
+        'cells and for the errors that the model made on its calibration '
+        'images. Their 95 % intervals include chance in the cells counted and '
+        'in those images. They hold if each kind of cell looks here as it '
+        'does there: another stain or scanner may break that, and no figure '
+        'here shows it.'
     ]
     if not_adjusted:
         notes.append(
-            f'Not adjusted: {", ".join(not_adjusted)}. The model was tried on '
-            f'fewer than {MIN_SUPPORT} calibration images of each, or '
-            'recognised none. The estimates of the other classes take it that '
-            'it always recognises these.'
+            f'Not estimated: {", ".join(not_adjusted)}. The model was tried '
+            f'on fewer than {MIN_SUPPORT} calibration images of each, or '
+            'recognised none: look at these cells yourself.'
         )
     return notes
+
+
+def trust(
+    total: int,
+    decided: int,
+    checked: bool,
+    estimated: bool,
+    rows: Sequence[Any],
+) -> str:
+    """Which figures to go by, for whoever reads them first.
+
+    Args:
+        total (int): Counted cells.
+        decided (int): Cells whose class a person chose or confirmed.
+        checked (bool): These are all cells.
+        estimated (bool): There are estimated percentages.
+        rows (Sequence[DifferentialRow]): The classes.
+
+    Returns:
+        str: Sentences; none without a counted cell.
+    """
+    if not total:
+        return ''
+    if checked:
+        return ALL_DECIDED
+    if decided:
+        return SOME_DECIDED.format(decided)
+    if not estimated:
+        return (
+            "The counts are the model's suggestions, mistakes included. How "
+            'far they are off on this slide is not known, so that no interval '
+            'can be given: look through the cells.'
+        )
+    away = [
+        row.code
+        for row in rows
+        if row.adjusted_low is not None
+        and not row.adjusted_low <= row.percent <= row.adjusted_high
+    ]
+    text = (
+        'Go by the estimated percentages and their intervals. The counts are '
+        "the model's suggestions, which are off where one kind of cell "
+        'prevails or the model confuses kinds; the estimate allows for both. '
+        'Cells that you correct end it: go by the counts then.'
+    )
+    if away:
+        text += (
+            f' Here the count of {", ".join(away)} lies outside of what the '
+            "model's known mistakes allow."
+        )
+    return text

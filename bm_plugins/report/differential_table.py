@@ -99,7 +99,12 @@ def _lines(differential: Differential) -> Iterator[dict]:
             ratio=differential.me_ratio,
             ratio_low=differential.me_low,
             ratio_high=differential.me_high,
+            adjusted=differential.me_adjusted[0],
+            adjusted_low=differential.me_adjusted[1],
+            adjusted_high=differential.me_adjusted[2],
         )
+    if differential.trust:
+        yield dict(kind='note', text=differential.trust)
     for text in differential.warnings:
         yield dict(kind='warning', text=text)
     for text in differential.notes:

@@ -36,7 +36,7 @@ function ratio(myeloid, erythroid, z2) {
 }
 
 function ratioText({ value, low, high }) {
-  if (low === undefined) return '–';
+  if (low === undefined) return value === undefined ? '–' : value.toFixed(2);
   if (value === undefined) return `above ${low.toFixed(2)}`;
   return `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
 }

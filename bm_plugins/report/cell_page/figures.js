@@ -33,15 +33,18 @@ function makeFigures(data, store) {
   function showCounts() {
     const counts = store.counts();
     const result = differential(classes, counts.found, data.z2);
+    const complete = data.whole && cells.every((_, i) => store.decided(i));
+    document.body.classList.toggle('complete', complete);
     for (const row of rows) {
       const c = row.dataset.class;
       const { count, percent, low, high } = result.rows[c];
       const none = percent === undefined;
+      const bare = none || !complete;
       set(row, 'count', count);
       set(row, 'doubtful', counts.doubtful[c]);
       set(row, 'percent', none ? '–' : percent.toFixed(1), percent);
-      set(row, 'interval', none ? '–'
-        : `${low.toFixed(1)}–${high.toFixed(1)}`, none ? undefined
+      set(row, 'interval', bare ? '–'
+        : `${low.toFixed(1)}–${high.toFixed(1)}`, bare ? undefined
         : `${low} ${high}`);
     }
     get('total').textContent = result.total;
@@ -51,11 +54,13 @@ function makeFigures(data, store) {
     get('corrected').textContent =
       cells.reduce((sum, _, i) => sum + store.changed(i), 0);
     if (data.ratio) {
-      const { value, low, high } = result.ratio;
-      get('me').textContent = ratioText(result.ratio);
+      const { value, low, high } = complete ? result.ratio
+        : { value: result.ratio.value };
+      get('me').textContent = ratioText({ value, low, high });
       get('me').dataset.value = [value, low, high].join(' ');
     }
     showWarnings(result.total);
+    showTrust(complete);
     const done = checked();
     get('progress-bar').max = Math.max(doubtful.length, 1);
     get('progress-bar').value = done;
@@ -77,6 +82,15 @@ function makeFigures(data, store) {
     get('since').textContent = 'These are the warnings of the report as it was '
       + `written. Checked here since: ${made} ${made === 1 ? 'cell' : 'cells'}.`;
     get('warnings').hidden = !data.warnings && !few;
+  }
+
+  // As trust() in bm_plugins/report/differential_notes.py.
+  function showTrust(complete) {
+    const made = cells.filter((_, i) => store.decided(i)).length;
+    if (made) {
+      get('trust').textContent = complete ? data.trust.all
+        : data.trust.some.replace('{}', digits(made));
+    } else get('trust').textContent = data.trust.none;
   }
 
   function share(result, c) {
