@@ -1,7 +1,7 @@
 """Shares of the classes on a slide whose mixture is its own."""
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 # Fewer calibration images tell too little of how a class is taken.
 MIN_SUPPORT = 5
@@ -16,7 +16,7 @@ _POWER = 0.3
 _PRIOR_IMAGES = 3
 # Images of the model's own opinion on a class that has fewer than 3.
 _OPINION = 2
-_HALVINGS = 40
+_HALVINGS = 25
 
 
 def likeliest_shares(
@@ -165,7 +165,7 @@ class SlideShares:
             variance, freedom = self._variance(
                 functional, mix @ spreads @ mix, shares
             )
-            z = student.ppf((1 + level) / 2, freedom)
+            z = stdtrit(freedom, (1 + level) / 2)
             # Half a cell, as counts are whole.
             away = abs(functional @ self._estimates) - 0.5 / self._cells
             return away <= z * np.sqrt(variance)
