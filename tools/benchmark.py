@@ -4,10 +4,11 @@
   tools/benchmark.py input --data ../shared/data/bm_tcia_dev
   tools/benchmark.py step          # on a GPU the paper's configs
   tools/benchmark.py all --json work_dirs/bench.json
+  tools/benchmark.py coverage      # intervals of a differential, simulated
 
-Each part times both sides by turns in this one run, and prints the medians,
-their ratio and the limit. Timings of two runs, or two machines, do not
-compare.
+Each other part times both sides by turns in this one run, and prints the
+medians, their ratio and the limit. Timings of two runs, or two machines, do
+not compare.
 """
 
 import argparse
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.atomic_write import atomic_write  # noqa: E402
 from bm_plugins.benchmark import (  # noqa: E402
+    coverage,
     dataset,
     input_speed,
     metric,
@@ -69,6 +71,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
         top=10 if args.profile else 0,
     ),
     scaling=lambda args: scaling.scaling(args.data, **given(args, 'runs')),
+    # No timing: an hour with the 200 draws of docs/differential.md.
+    coverage=lambda args: coverage.coverage(args.runs or 200),
 )
 
 
@@ -114,7 +118,9 @@ def main() -> None:
         help='a collection; default BM_DATA_ROOT, else drawn cells',
     )
     parser.add_argument('--json', type=Path, help='write the results here too')
-    parser.add_argument('--runs', type=int, help='turns of each side')
+    parser.add_argument(
+        '--runs', type=int, help='turns of each side; draws of coverage'
+    )
     parser.add_argument(
         '--images', type=int, help='of input, reading and probe'
     )
@@ -149,12 +155,15 @@ def main() -> None:
     # Upstream's, in every turn and process.
     warnings.simplefilter('ignore', UserWarning)
     os.environ['PYTHONWARNINGS'] = 'ignore::UserWarning'
-    args.data = args.data or drawn_cells()
-    if not Path(args.data).is_dir():
-        raise InputError(f'--data {args.data} is no folder.')
-    result = dict(machine=machine(), data=Path(args.data).name)
+    result = dict(machine=machine())
+    if args.part != 'coverage':
+        args.data = args.data or drawn_cells()
+        if not Path(args.data).is_dir():
+            raise InputError(f'--data {args.data} is no folder.')
+        result['data'] = Path(args.data).name
     print('\n'.join(lines(result)), flush=True)
-    for name in PARTS if args.part == 'all' else [args.part]:
+    timed = [name for name in PARTS if name != 'coverage']
+    for name in timed if args.part == 'all' else [args.part]:
         start = time.monotonic()
         result[name] = PARTS[name](args)
         seconds = time.monotonic() - start
