@@ -166,7 +166,11 @@ def _classifiers(a: str, b: str) -> list[str]:
     losses = [
         {one.split(', L2 ')[0] for one in way.split('; ')} for way in (a, b)
     ]
-    if losses[0] != losses[1]:
+    if not (a and b) or 'not recorded' in losses[0] | losses[1]:
+        lines.append(
+            'Whether A and B were fitted by the same loss is not recorded.'
+        )
+    elif losses[0] != losses[1]:
         lines.append(
             'A and B were fitted by different losses: B - A is of these, too, '
             'not of the features alone.'

@@ -116,6 +116,7 @@ def test_text_says_what_was_fitted_and_where_that_differs(tmp_path):
         'A and B were fitted by different losses: B - A is of these, too, '
         'not of the features alone.'
     )
+    unknown = 'Whether A and B were fitted by the same loss is not recorded.'
     assert said(['old'], ['old']) == []
     assert said(['b'], ['b']) == [f'Classifier of both: {ways["b"]}.']
     assert said(['b'], ['c']) == [
@@ -131,8 +132,9 @@ def test_text_says_what_was_fitted_and_where_that_differs(tmp_path):
     assert said(['old'], ['b']) == [
         none,
         f'Classifier of B: {ways["b"]}.',
-        unlike,
+        unknown,
     ]
+    assert said(['b', 'old'], ['b', 'b'])[-1] == unknown
 
 
 def test_verdict():
