@@ -85,7 +85,8 @@ def coverage(draws: int = 200, seed: int = 0) -> dict:
         0 of the counted cells and of the M:E ratio, by :class:`SlideShares`;
         of the raw counts by Wilson's interval; of the sets of classes at an
         error rate of .05, over classes and the lowest of a class; ``worst``,
-        the mixture and group of the lowest coverage; mean errors in points;
+        the mixture and group of the lowest coverage; mean width of the
+        classes of 2 % and more and mean errors of all, in points;
         the share of cells that are right by the model and at the slide's own
         shares.
     """
@@ -234,6 +235,8 @@ def _measure(
                 hit = _holds(ends[i], true[i])
                 tally.add(group[i], hit)
                 tally.add((mixture, group[i]), hit)
+                if true[i] >= 0.02:
+                    tally.add('width', 100 * (ends[i, 1] - ends[i, 0]))
             ratio = true[sides[0]].sum() / true[both].sum()
             hit = _holds(estimate.interval(sides[0], both), ratio)
             tally.add('M:E', hit)
@@ -251,7 +254,7 @@ def _measure(
     worst = min(single, key=tally.mean)
     by_class = [tally.mean(('set', i)) for i in range(number)]
     promised = [x for x in by_class if x is not None]
-    names = ('right', 'right_slide', 'error_raw', 'error_em', 'error')
+    names = ('width', 'right', 'right_slide', 'error_raw', 'error_em', 'error')
     return (
         {name: tally.mean(name) for name in (*GROUPS, 'raw')}
         | dict(

@@ -16,6 +16,8 @@ _POWER = 0.3
 _PRIOR_IMAGES = 3
 # Images of the model's own opinion on a class that has fewer than 3.
 _OPINION = 2
+# Images of each class as any other that none may have shown.
+_UNSEEN = 0.06
 _HALVINGS = 25
 
 
@@ -262,8 +264,12 @@ def _class_spreads(
     free = np.maximum(support - 1, 0)
     trace = np.trace(squares, axis1=1, axis2=2)
     ratio = trace.sum() / max(free @ np.trace(drawn, axis1=1, axis2=2), 1e-9)
-    held = _PRIOR_IMAGES * min(ratio, 1) * drawn
-    return (held + squares) / (_PRIOR_IMAGES + free)[:, None, None]
+    ratio = min(ratio, 1)
+    held = (_PRIOR_IMAGES * ratio * drawn + squares) / (_PRIOR_IMAGES + free)[
+        :, None, None
+    ]
+    unseen = _UNSEEN * ratio / (support + 1)
+    return held + unseen[:, None, None] * (np.eye(number) - 1 / number)
 
 
 def _clipped_sum(
