@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bootstrap import bootstrap_matrices
-from .calibration import calibration_interval, expected_calibration_error
+from .calibration import debiased_calibration_error
 from .class_groups import GROUPS, class_groups
 from .intervals import goutte_gaussier, percentile_interval, wilson
 from .per_class import (
@@ -30,7 +30,8 @@ class Figure:
         value (float): The score.
         low (float): Lower end of the interval.
         high (float): Upper end.
-        interval (str): ``Wilson``, ``Goutte-Gaussier`` or ``bootstrap``.
+        interval (str): ``Wilson``, ``Goutte-Gaussier``, ``bootstrap``, or
+            ``resampling`` of the calibration error.
     """
 
     score: str
@@ -59,11 +60,12 @@ def figures_of(
     """All figures of a test.
 
     By class: precision and recall with Wilson's interval, F1 with that of
-    :func:`goutte_gaussier`. Over the test: ``accuracy`` (Wilson); the other averages of
-    :func:`averages`; ``tolerant_accuracy`` and ``tolerant_macro_f1``;
-    ``head_f1``, ``middle_f1`` and ``tail_f1``, means over thirds of the
-    classes by training support; ``calibration_error``. The intervals are those of the
-    draw of test images, given the trained model.
+    :func:`goutte_gaussier`. Over the test: ``accuracy`` (Wilson); the other
+    averages of :func:`averages`; ``tolerant_accuracy`` and
+    ``tolerant_macro_f1``; ``head_f1``, ``middle_f1`` and ``tail_f1``, means
+    over thirds of the classes by training support; ``calibration_error``
+    (:func:`debiased_calibration_error`). The intervals are those of the draw
+    of test images, given the trained model.
 
     Args:
         labels (np.ndarray): True class indices (N,).
@@ -128,17 +130,15 @@ def figures_of(
         result[name, 'all'] = Figure(
             name, 'all', n, int(classes.sum()), value, *map(float, ends), kind
         )
-    ends = calibration_interval(
-        scores, labels, replicates=replicates, seed=seed
-    )
     result['calibration_error', 'all'] = Figure(
         'calibration_error',
         'all',
         len(labels),
         int((support > 0).sum()),
-        expected_calibration_error(scores, labels),
-        *map(float, ends),
-        'bootstrap',
+        *debiased_calibration_error(
+            scores, labels, replicates=replicates, seed=seed
+        )[:3],
+        'resampling',
     )
     return result
 
@@ -169,4 +169,3 @@ def _by_class(
 def _mean_f1(matrix: np.ndarray, members: np.ndarray) -> np.ndarray:
     scores = per_class_scores(matrix)
     return class_mean(scores.f1, (scores.support > 0) & members)
-

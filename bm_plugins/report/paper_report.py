@@ -74,8 +74,8 @@ def write_report(
         '',
         'Research use only, not for diagnosis. In brackets 95 % intervals '
         'over test images (of a class Wilson for precision and recall, Goutte '
-        'and Gaussier for F1; else bootstrap), or over folds where there are folds (Nadeau and Bengio '
-        '2003); after ± the standard deviation over folds. The paper gives '
+        'and Gaussier for F1; else bootstrap), or over folds where there are '
+        'folds (Nadeau and Bengio 2003); after ± the standard deviation over folds. The paper gives '
         'no intervals.',
         '',
     ]

@@ -54,9 +54,9 @@ def test_f1_is_covered_in_small_classes(n, recall, precision):
     fixed = rng.binomial(n, recall, draws)  # as many images each time
     f1 = 2 * precision * recall / (precision + recall)
     there = hits + missed > 0
-    for hits, errors in (
+    for right, errors in (
         (hits[there], (missed + false)[there]),
         (fixed, n - fixed + false),
     ):
-        low, high = goutte_gaussier(hits, errors)
+        low, high = goutte_gaussier(right, errors)
         assert ((low <= f1) & (f1 <= high)).mean() >= 0.93
