@@ -8,7 +8,12 @@ import numpy as np
 from .bootstrap import bootstrap_matrices
 from .calibration import debiased_calibration_error
 from .class_groups import GROUPS, class_groups
-from .intervals import goutte_gaussier, percentile_interval, wilson
+from .intervals import (
+    goutte_gaussier,
+    mean_of_proportions,
+    percentile_interval,
+    wilson,
+)
 from .per_class import (
     averages,
     class_mean,
@@ -30,8 +35,8 @@ class Figure:
         value (float): The score.
         low (float): Lower end of the interval.
         high (float): Upper end.
-        interval (str): ``Wilson``, ``Goutte-Gaussier``, ``bootstrap``, or
-            ``resampling`` of the calibration error.
+        interval (str): ``Wilson``, ``Goutte-Gaussier``, ``bootstrap``,
+            ``bootstrap, Wilson`` (both) or ``resampling``.
     """
 
     score: str
@@ -64,8 +69,9 @@ def figures_of(
     averages of :func:`averages`; ``tolerant_accuracy`` and
     ``tolerant_macro_f1``; ``head_f1``, ``middle_f1`` and ``tail_f1``, means
     over thirds of the classes by training support; ``calibration_error``
-    (:func:`debiased_calibration_error`). The intervals are those of the draw
-    of test images, given the trained model.
+    (:func:`debiased_calibration_error`). Of mean recalls the interval holds
+    both the bootstrap's and :func:`mean_of_proportions`. The intervals
+    are those of the draw of test images, given the trained model.
 
     Args:
         labels (np.ndarray): True class indices (N,).
@@ -127,6 +133,13 @@ def figures_of(
             ends, kind = wilson(value * n, n), 'Wilson'
         else:
             ends, kind = percentile_interval(function(draws)), 'bootstrap'
+            if 'balanced' in name or name.startswith('macro_recall'):
+                # A bootstrap does not see that few images, all right, may err.
+                wide = mean_of_proportions(
+                    np.diag(matrix)[classes], support[classes]
+                )
+                ends = min(ends[0], wide[0]), min(1, max(ends[1], wide[1]))
+                kind = 'bootstrap, Wilson'
         result[name, 'all'] = Figure(
             name, 'all', n, int(classes.sum()), value, *map(float, ends), kind
         )

@@ -125,3 +125,20 @@ def test_a_large_test(capsys):
     figures_of(labels, scores, range(21), train_support=np.arange(21) + 1)
     with capsys.disabled():
         print(f'\n34,000 x 21, 1,000 draws: {perf_counter() - start:.2f} s')
+
+
+@pytest.mark.parametrize('recall', [0.7, 0.95])
+def test_balanced_accuracy_of_a_long_tail_is_covered(recall):
+    """21 classes of 2 to 300 images: the bootstrap alone covers .84 at .95."""
+    sizes = np.round(np.geomspace(2, 300, 21)).astype(int)
+    labels = np.repeat(np.arange(21), sizes)
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(200):
+        right = rng.random(len(labels)) < recall
+        said = np.where(right, labels, (labels + 1) % 21)
+        figure = figures_of(
+            labels, np.eye(21)[said], range(21), replicates=300
+        )['balanced_accuracy', 'all']
+        covered += figure.low <= recall <= figure.high
+    # 190 expected; 182 or fewer in 1 % of trials
+    assert covered >= 183
