@@ -87,27 +87,30 @@ def debiased_calibration_error(
     )
     count = count[used]
     error = np.abs(gap).sum() / n
-    # A gap that chance explains says little of the direction.
-    way = gap**3 / np.maximum(gap**2 + spread, 1e-12)
-    way *= np.abs(gap).sum() / max(np.abs(way).sum(), 1e-12)
+    # A gap that chance explains says little of the direction: once without,
+    # once with it; the interval holds both.
+    shrunk = gap**3 / np.maximum(gap**2 + spread, 1e-12)
+    shrunk *= np.abs(gap).sum() / max(np.abs(shrunk).sum(), 1e-12)
     draws = np.random.default_rng(seed).normal(size=(replicates, len(gap)))
     scales = np.linspace(0, 4, 81)
-    ends = np.empty((len(scales), 3))
-    for i, scale in enumerate(scales):
-        variance = spread
-        if scale:
-            accuracy = (stated / count - scale * way / (count + 1)).clip(0, 1)
-            variance = count * accuracy * (1 - accuracy)
-            variance = variance + (scale * way) ** 2 / count
-        drawn = np.abs(scale * way + draws * np.sqrt(variance)).sum(1) / n
-        ends[i] = np.quantile(drawn, [0.5, 0.975, 0.025])
-    perfect = float(ends[0, 1])
-    ends = np.maximum.accumulate(ends)
-    value, low, high = (
-        float(min(1, error * np.interp(error, column, scales)))
-        for column in ends.T
-    )
-    return value, low, high, perfect
+    found = []
+    for way in (shrunk, gap):
+        ends = np.empty((len(scales), 3))
+        for i, scale in enumerate(scales):
+            variance = spread
+            if scale:
+                accuracy = (stated - scale * way * count / (count + 1)) / count
+                accuracy = accuracy.clip(0, 1)
+                variance = count * accuracy * (1 - accuracy)
+                variance = variance + (scale * way) ** 2 / count
+            drawn = np.abs(scale * way + draws * np.sqrt(variance)).sum(1)
+            ends[i] = np.quantile(drawn / n, [0.5, 0.975, 0.025])
+        perfect = float(ends[0, 1])
+        ends = np.maximum.accumulate(ends)
+        found.append([np.interp(error, column, scales) for column in ends.T])
+    (value, low, high), (_, lower, higher) = error * np.array(found)
+    ends = value, min(low, lower), max(high, higher)
+    return *(float(min(1, end)) for end in ends), perfect
 
 
 def fit_temperature(
