@@ -47,7 +47,8 @@ def score_table(
         f'{n} test images; protocol: {protocol}. In brackets 95 % intervals '
         'over test images:',
         "Wilson's for precision, recall and accuracy, Goutte and Gaussier's "
-        'for F1 of a class, else resampled (figures.csv says how).',
+        'for F1 of a class,',
+        'else resampled (figures.csv says how).',
         f'{"code":{width}} {"name":24} {"n":>6}  {"precision":20} '
         f'{"recall":20} F1',
     ]
