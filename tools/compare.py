@@ -6,8 +6,8 @@
 
 Each is the --work-dir of tools/test.py. Of several, the first half are A, the
 second half B; the first A is paired with the first B (say, the same seed).
-Says whether B - A is more than the draw of the test images explains: paired
-bootstrap, and McNemar's test.
+Says whether B - A in macro F1 is more than the draw of the test images
+explains (paired bootstrap); other scores and McNemar's test describe.
 """
 
 import argparse

@@ -18,8 +18,6 @@ _AVERAGES = (
     ('head_f1', 'mean F1, most training images'),
     ('middle_f1', 'mean F1, middle third'),
     ('tail_f1', 'mean F1, fewest'),
-    ('f1_std', 'spread of F1, std'),
-    ('f1_range', 'spread of F1, range'),
     ('calibration_error', 'expected calibration error'),
 )
 
@@ -51,7 +49,9 @@ def score_table(
     lines = [
         f'{n} test images; protocol: {protocol}. In brackets 95 % intervals '
         'over test images:',
-        "Wilson's for precision, recall and accuracy, else by bootstrap.",
+        "Wilson's for precision, recall and accuracy, Goutte and Gaussier's "
+        'for F1 of a class,',
+        'else resampled (figures.csv says how).',
         *([f'classifier: {classifier}'] if classifier else []),
         f'{"code":{width}} {"name":24} {"n":>6}  {"precision":20} '
         f'{"recall":20} F1',

@@ -10,8 +10,7 @@ from ..errors import InputError
 from ..evaluation.bootstrap import bootstrap_means
 from ..evaluation.calibration import (
     apply_temperature,
-    calibration_interval,
-    expected_calibration_error,
+    debiased_calibration_error,
     fit_temperature,
 )
 from .run_folder import Run
@@ -84,14 +83,11 @@ def _scores(
     scores: np.ndarray, labels: np.ndarray, replicates: int, seed: int
 ) -> dict[str, tuple]:
     loss = -np.log(np.maximum(scores[np.arange(len(labels)), labels], 1e-12))
-    ends = calibration_interval(
+    error, low, high, _ = debiased_calibration_error(
         scores, labels, replicates=replicates, seed=seed
     )
     return {
-        'calibration_error': (
-            expected_calibration_error(scores, labels),
-            tuple(map(float, ends)),
-        ),
+        'calibration_error': (error, (low, high)),
         'negative_log_likelihood': (
             float(loss.mean()),
             bootstrap_means(loss, replicates, seed),
@@ -112,8 +108,9 @@ def calibration_text(
         f'Temperature {temperature:.3f}, fitted on {len(fitted_on.labels)} '
         f'images of {fitted_on.folder}: the probabilities were '
         f'{direction}confident there.',
-        'In brackets 95 % intervals over test images, by bootstrap, given '
-        'the temperature.',
+        'In brackets 95 % intervals over test images, given the temperature; '
+        'a calibration',
+        'error from 0 on: perfect calibration would look like this too.',
         f'{"":28}{"as it is":24}at the temperature',
     ]
     for item in scores:

@@ -48,8 +48,7 @@ def folds_report(
         'Mean over the folds ± standard deviation (ddof 1), in brackets the '
         '95 % interval of the mean, widened for the training images that '
         'folds share (Nadeau and Bengio 2003). *Pooled*: the predictions of '
-        'all folds as one test, with its 95 % bootstrap interval over the '
-        'images.',
+        'all folds as one test, with its 95 % interval over the images.',
         '',
         '| score | over the folds | pooled |',
         '|---|---|---|',
@@ -76,7 +75,8 @@ def folds_report(
         )
     lines += [
         '',
-        f'(few): fewer than {min_support} test images in all; an interval '
-        'shows only what was seen, so that a narrow one says little there.',
+        f'(few): fewer than {min_support} test images in all; the interval '
+        'over the folds is that of their means, so that a narrow one says '
+        'little there.',
     ]
     return '\n'.join(lines) + '\n'

@@ -73,10 +73,10 @@ def write_report(
         '# Beside the paper',
         '',
         'Research use only, not for diagnosis. In brackets 95 % intervals '
-        'over test images (Wilson for precision and recall of a class, else '
-        'bootstrap), or over folds where there are folds (Nadeau and Bengio '
-        '2003); after ± the standard deviation over folds. The paper gives '
-        'no intervals.',
+        'over test images (of a class Wilson for precision and recall, Goutte '
+        'and Gaussier for F1; else bootstrap), or over folds where there are '
+        'folds (Nadeau and Bengio 2003); after ± the standard deviation '
+        'over folds. The paper gives no intervals.',
         '',
     ]
     lines += [f'- {name}: {protocols[name]}.' for name in names]

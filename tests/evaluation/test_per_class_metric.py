@@ -117,8 +117,6 @@ def test_one_process(tmp_path):
         for key in (
             'accuracy',
             'calibration_error',
-            'f1_range',
-            'f1_std',
             'tolerant_accuracy',
             'tolerant_macro_f1',
             'balanced_accuracy',

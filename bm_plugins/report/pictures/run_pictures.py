@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from ...evaluation.calibration import (
     apply_temperature,
-    calibration_interval,
-    expected_calibration_error,
+    debiased_calibration_error,
     reliability,
 )
 from ...evaluation.intervals import wilson
@@ -162,8 +161,7 @@ def reliability_picture(run: Run, temperature: float | None = None) -> Figure:
         )
         confidence = bins['confidence'][used]
         upper.plot(confidence, confidence, '_', color=ORANGE, markersize=14)
-        error = expected_calibration_error(given, run.labels)
-        ends = calibration_interval(given, run.labels)
+        error, *ends, _ = debiased_calibration_error(given, run.labels)
         upper.set_title(
             f'{name}: calibration error {error:.3f} '
             f'[{ends[0]:.3f}, {ends[1]:.3f}]',
