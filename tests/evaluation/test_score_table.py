@@ -35,7 +35,7 @@ def test_how_a_linear_classifier_was_fitted():
     figures, text = table(10)
     assert 'classifier' not in text
     more = score_table(figures, CODES, CODES, 10, 'by hand', 'balanced, L2 1')
-    assert more.splitlines()[2] == 'classifier: balanced, L2 1'
+    assert 'classifier: balanced, L2 1' in more.splitlines()[:5]
 
 
 def test_no_class_of_enough_images():
