@@ -187,7 +187,8 @@ def differential(
     me_adjusted = (None,) * 3
     if estimate:
         sides = [counted & (groups == x) for x in ('myeloid', 'erythroid')]
-        me_adjusted = _adjusted_ratio(estimate, *sides, adjusted)
+        all_shares = estimate.shares(counted, adjusted[:, 1:])
+        me_adjusted = _adjusted_ratio(estimate, *sides, all_shares)
     ratio = myeloid_erythroid(**sums)
     by_smear = {name: np.asarray(own) for name, own in (smears or {}).items()}
     smears = {name: int(x[counted].sum()) for name, x in by_smear.items()}
@@ -296,13 +297,16 @@ def _adjusted_ratio(
     estimate: SlideShares,
     myeloid: np.ndarray,
     erythroid: np.ndarray,
-    adjusted: np.ndarray,
+    shares: np.ndarray,
 ) -> tuple[float | None, float | None, float | None]:
-    """M:E of the adjusted shares, and its ends by those of M / (M + E)."""
-    m, e = (np.nansum(adjusted[side, 0]) for side in (myeloid, erythroid))
-    known = estimate.measured[myeloid | erythroid]
-    if not (myeloid.any() and erythroid.any() and known.any()) or m + e == 0:
+    """M:E of the adjusted shares, and its ends by those of M / (M + E).
+
+    None where of a side no class's errors are known.
+    """
+    sides = (myeloid, erythroid)
+    if not all((estimate.measured & side).any() for side in sides):
         return (None,) * 3
+    m, e = (shares[side].sum() for side in sides)
     low, high = estimate.interval(myeloid, myeloid | erythroid)
     return tuple(
         float(part / rest) if rest > 1e-9 else None
