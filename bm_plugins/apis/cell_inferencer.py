@@ -37,7 +37,7 @@ class CellInferencer(BaseInferencer):
         bundle (str, Path or Bundle): By ``tools/publish.py``.
         device (str, optional): Defaults to a GPU where there is one.
         error_rate (float): Share of prediction sets that may miss the true
-            class. Defaults to 0.05.
+            class, of the cells of each class. Defaults to 0.05.
         channel_order (str, optional): Of image arrays: ``'rgb'``, as Pillow,
             imageio and torchvision have it, or ``'bgr'``, as OpenCV. Defaults
             to None: arrays in colours are refused, as one order taken for the

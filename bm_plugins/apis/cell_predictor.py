@@ -1,6 +1,5 @@
 """What a bundle says of images: class, certainty, likeness."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..evaluation.conformal import conformal_threshold, prediction_sets
+from ..evaluation.conformal import conformal_thresholds, prediction_sets
 from ..evaluation.feature_distance import distance_threshold, knn_distance
 from .bundle import Bundle
 from .bundle_model import build_model, full_float32
@@ -55,10 +54,12 @@ class CellPredictor:
         device (str, optional): As torch names it. Defaults to None: the
             first GPU where there is one.
         error_rate (float): Share of prediction sets that may miss the true
-            class. Defaults to 0.05.
+            class, of the cells of each class. Defaults to 0.05.
 
     Attributes:
-        sure (float): Threshold of :func:`prediction_sets`.
+        sure (np.ndarray): Thresholds (C,) of :func:`prediction_sets`.
+        promised (np.ndarray): Classes (C,), bool, with calibration images
+            enough for the error rate.
         like (float): Largest distance of a cell that is like the known ones.
 
     Raises:
@@ -90,12 +91,12 @@ class CellPredictor:
         self.bundle = bundle
         self.model = model.to(self.device)
         self.reference = known.to(self.device).float()
-        self.sure = conformal_threshold(
+        self.sure, self.promised = conformal_thresholds(
             probabilities(held.logits, bundle.temperature),
             held.labels.numpy(),
             error_rate,
         )
-        if math.isinf(self.sure):
+        if np.isinf(self.sure).any():
             number = len(held.labels)
             raise InputError(
                 f'--error-rate {error_rate:g}: the {number} calibration '

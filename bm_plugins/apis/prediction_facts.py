@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..datasets.scale import SAME, noted_scale
+from ..evaluation.conformal import is_promised
 from ..evaluation.intervals import wilson
 from .bundle import Bundle
 from .cell_list import printable
@@ -35,6 +36,14 @@ def prediction_facts(
     held = len(predicted)
     low, high = 100 * wilson(right, held)
     rate = record.identity['error_rate']
+    support = bundle.validation.labels.bincount(minlength=len(bundle.classes))
+    few = [
+        code
+        for code, kept in zip(
+            bundle.classes, is_promised(support, rate), strict=True
+        )
+        if not kept
+    ]
     given = record.identity.get('um_per_px')
     scale = 'as listed (column um_per_px), or as each file says, if it does'
     if given:
@@ -52,8 +61,9 @@ def prediction_facts(
         'Scale of the images': scale,
         'Predicted': f'{known["time"]}, bm_plugins {known["version"]}',
         'Flag "unsure"': 'not exactly one class is left where the set of '
-        f'classes may miss the true one in {100 * rate:g} % of cells like '
-        'the calibration images',
+        f'classes may miss the true one in {100 * rate:g} % of the '
+        'cells of each class that are like the calibration images'
+        + (f'; too few of these for {", ".join(few)}' if few else ''),
         'Flag "unlike"': 'farther from the training cells, by its features, '
         f'than {100 * LIKE:g} % of the calibration images',
     }

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..datasets.scale import noted_scale
 from .cell_predictor import LIKE
 from .publish_figures import ERROR_RATE, MIN_SUPPORT
+from .publish_parts import MIN_CALIBRATION
 
 _ROWS = (
     ('accuracy', 'accuracy'),
@@ -68,6 +69,12 @@ def write_card(
         error_rate=ERROR_RATE,
         unlike_rate=f'{1 - LIKE:g}',
         min_support=MIN_SUPPORT,
+        min_calibration=MIN_CALIBRATION,
+        unpromised=[
+            code
+            for code in classes
+            if info['counts'][code][1] < MIN_CALIBRATION
+        ],
     )
 
 

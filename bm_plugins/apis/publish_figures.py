@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ..evaluation.calibration import apply_temperature, fit_temperature
 from ..evaluation.conformal import (
-    conformal_threshold,
+    conformal_thresholds,
     coverage,
     prediction_sets,
 )
@@ -15,7 +15,7 @@ from ..evaluation.intervals import wilson
 from .bundle import Validation
 from .cell_predictor import LIKE, probabilities
 
-ERROR_RATE = 0.05  # share of conformal sets that may lack the true class
+ERROR_RATE = 0.05  # share of a class's sets that may lack it
 MIN_SUPPORT = 10  # as PerClassMetric
 _OVER_TEST = (
     *('accuracy', 'balanced_accuracy', 'macro_f1', 'macro_f1_min_support'),
@@ -95,10 +95,10 @@ def bundle_figures(
         if key[1] != 'all' or key[0] in _OVER_TEST
     }
     known = probabilities(validation.logits, temperature)
-    threshold = conformal_threshold(
+    thresholds, _ = conformal_thresholds(
         known, validation.labels.numpy(), ERROR_RATE
     )
-    sets = prediction_sets(scores, threshold)
+    sets = prediction_sets(scores, thresholds)
     for number, code in enumerate(codes):
         if (own := labels == number).any():
             hits = coverage(sets[own], labels[own])

@@ -5,17 +5,18 @@ import numpy as np
 from .order_statistic import bound_of_next
 
 
-def conformal_threshold(
+def conformal_thresholds(
     probabilities: np.ndarray, labels: np.ndarray, error_rate: float
-) -> float:
-    """Threshold of split conformal prediction, fitted on validation.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Thresholds of class-conditional conformal sets, fitted on validation.
 
-    The score of an image is 1 minus the probability of its true class, "LAC"
-    (Sadinle, Lei and Wasserman 2019, arXiv:1609.00451; Angelopoulos and Bates
-    2021, arXiv:2107.07511, section 1). The threshold is the
-    ceil((V + 1) (1 - error_rate))-th smallest score. On new images that are
-    drawn as those of validation, the sets lack the true class in at most the
-    share ``error_rate``: on average over all classes, not in each.
+    The score of an image is 1 minus the probability of its true class. The
+    threshold of class k is the ceil((V_k + 1) (1 - error_rate))-th smallest
+    score of its V_k images: Mondrian conformal prediction with the class as
+    category (Vovk 2012, arXiv:1209.2673, section 3), the sets of Sadinle, Lei
+    and Wasserman 2019 (arXiv:1609.00451), section 2.2. Of new images of class
+    k, drawn as those of validation, at most the share ``error_rate`` have
+    sets without it, however many images of which class come.
 
     Args:
         probabilities (np.ndarray): (V, C), as an array or a CPU tensor.
@@ -23,34 +24,52 @@ def conformal_threshold(
         error_rate (float): Share of sets that may miss, between 0 and 1.
 
     Returns:
-        float: Threshold for :func:`prediction_sets`; infinity where V is too
-        small for the promise (below 1 / error_rate - 1), and every set then
-        holds all classes.
+        tuple[np.ndarray, np.ndarray]: Thresholds (C,) for
+        :func:`prediction_sets`, and :func:`is_promised` (C,). A class without
+        a promise has the threshold of the images of all classes together,
+        which promises on average over their mixture alone; infinity where
+        even these are too few.
 
     Raises:
         InputError: ``error_rate`` is not between 0 and 1, or a probability
             is no number.
     """
-    scores = _scores(probabilities)
-    labels = np.asarray(labels)
-    return bound_of_next(
-        scores[np.arange(len(labels)), labels], 1 - error_rate
-    )
+    scores, labels = _scores(probabilities), np.asarray(labels)
+    own = scores[np.arange(len(labels)), labels]
+    number, level = scores.shape[1], 1 - error_rate
+    thresholds = np.full(number, bound_of_next(own, level))
+    promised = is_promised(np.bincount(labels, minlength=number), error_rate)
+    for k in np.flatnonzero(promised):
+        thresholds[k] = bound_of_next(own[labels == k], level)
+    return thresholds, promised
 
 
-def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """The classes whose score is within the threshold.
+def is_promised(images: np.ndarray, error_rate: float) -> np.ndarray:
+    """Whether so many images suffice: 1 / error_rate - 1, at .05 19.
+
+    Args:
+        images (np.ndarray): Numbers of validation images, of any shape.
+        error_rate (float): Share of sets that may miss.
+    """
+    # As bound_of_next rounds.
+    return (np.asarray(images) + 1) * error_rate >= 1 - 1e-9
+
+
+def prediction_sets(
+    probabilities: np.ndarray, thresholds: np.ndarray
+) -> np.ndarray:
+    """The classes whose score is within their threshold.
 
     Args:
         probabilities (np.ndarray): (N, C), calibrated as those of validation,
             as an array or a CPU tensor.
-        threshold (float): From :func:`conformal_threshold`.
+        thresholds (np.ndarray): (C,), from :func:`conformal_thresholds`.
 
     Returns:
         np.ndarray: Membership (N, C), bool. A set may be empty, where no
         class is likely enough, or hold several.
     """
-    return _scores(probabilities) <= threshold
+    return _scores(probabilities) <= thresholds
 
 
 def coverage(sets: np.ndarray, labels: np.ndarray) -> tuple[int, int]:

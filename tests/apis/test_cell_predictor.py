@@ -25,13 +25,14 @@ def test_probabilities_sets_and_flags():
     features = torch.randn(20, 64, generator=torch.Generator().manual_seed(1))
     features[0] = bundle.reference.features[3].float()
     said = predictor.judge(features)
-    # 30 scores: the ceil(31 x .8) = 25th; 30 distances: the ceil(31 x .99),
-    # 31st, is not there, so that no distance is too large.
-    scores = sorted(
-        1 - softmax(row.tolist(), 1.5)[label]
-        for row, label in zip(held.logits, held.labels.tolist(), strict=True)
-    )
-    assert predictor.sure == pytest.approx(scores[24], abs=1e-12)
+    # 10 scores a class: the ceil(11 x .8) = 9th; 30 distances: the
+    # ceil(31 x .99), 31st, is not there, so that none is too large.
+    scores = [[], [], []]
+    for row, label in zip(held.logits, held.labels.tolist(), strict=True):
+        scores[label].append(1 - softmax(row.tolist(), 1.5)[label])
+    limits = [sorted(own)[8] for own in scores]
+    assert predictor.sure == pytest.approx(limits, abs=1e-12)
+    assert predictor.promised.all()
     assert predictor.like == math.inf
     weight, bias = (
         bundle.weights[f'fc.{name}'].double().numpy()
@@ -42,7 +43,7 @@ def test_probabilities_sets_and_flags():
     for i, feature in enumerate(features.double().numpy()):
         chances = softmax(weight @ feature + bias, 1.5)
         np.testing.assert_allclose(said.probabilities[i], chances, atol=1e-6)
-        inside = [1 - p <= scores[24] for p in chances]
+        inside = [1 - p <= x for p, x in zip(chances, limits, strict=True)]
         assert said.sets[i].tolist() == inside
         nearest = np.sort(1 - known @ feature / np.linalg.norm(feature))[:5]
         assert said.distances[i] == pytest.approx(nearest.mean(), abs=1e-5)
@@ -94,6 +95,15 @@ def _with_other_threads():
 
 def test_threads_change_nothing(run_ranks):
     run_ranks(_with_other_threads, 1)  # its threads end with it
+
+
+def test_rate_that_calibration_images_allow():
+    # 30 images, 10 of each class.
+    predictor = CellPredictor(tiny_bundle(), 'cpu', 0.05)
+    assert not predictor.promised.any()
+    assert len({*predictor.sure}) == 1 and predictor.sure[0] < 1
+    with pytest.raises(InputError, match='the 30 calibration images'):
+        CellPredictor(tiny_bundle(), 'cpu', 0.03)
 
 
 @pytest.mark.parametrize('rate', [0, 1, -0.1, float('nan')])

@@ -1,5 +1,7 @@
 """What the page says of its making."""
 
+from dataclasses import replace
+
 from bm_plugins.apis.prediction_facts import name_of, prediction_facts
 from bm_plugins.apis.prediction_record import PredictionRecord
 from tests.apis.tiny_bundle import tiny_bundle
@@ -29,7 +31,15 @@ def test_rows(tmp_path):
         r'cells\n: 1,234 predicted, 2 skipped (listed in skipped.csv)'
     )
     assert facts['Model'] == 'a.bundle' and facts['Corrections'] == 'c.csv'
-    assert '10 % of cells' in facts['Flag "unsure"']
+    # 10 calibration images a class.
+    unsure = facts['Flag "unsure"']
+    assert '10 % of the cells of each class' in unsure and 'few' not in unsure
+    identity['error_rate'] = 0.08
+    some = replace(held, labels=held.labels.clamp(max=1))
+    facts = prediction_facts(
+        'a', replace(bundle, validation=some), 'cells', record, None
+    )
+    assert facts['Flag "unsure"'].endswith('; too few of these for BLA, NGS')
     assert 'than 99 %' in facts['Flag "unlike"']
 
 

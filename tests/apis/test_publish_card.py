@@ -34,8 +34,8 @@ def info(**changes):
             checkpoint_sha256='c' * 64,
             manifest_sha256='d' * 64,
             protocol='stratified',
-            counts=dict(A=[30, 10, 20], B=[20, 10, 20], C=[0, 1, 0]),
-            totals=[50, 21, 40],
+            counts=dict(A=[30, 19, 20], B=[20, 18, 20], C=[0, 1, 0]),
+            totals=[50, 38, 40],
             untrained=['C'],
             unmeasured=['C'],
             synthetic='Of synthetic cells.',
@@ -69,7 +69,7 @@ def rows(card, heading):
 def test_says_what_was_measured_with_n_and_interval():
     card = write_card(info(), CLASSES, NAMES, 1.25)
     assert 'Research use only, not for diagnosis.' in card
-    assert 'Temperature 1.250, fitted on 21 images (val part)' in card
+    assert 'Temperature 1.250, fitted on 38 images (val part)' in card
     assert 'commit aaaaaaaaaaaa, with changes' in card
     assert rows(card, '## Measured') == [
         ['accuracy', '0.750 [0.600, 0.860]', '40', '2', 'Wilson'],
@@ -81,11 +81,12 @@ def test_says_what_was_measured_with_n_and_interval():
             'Wilson',
         ],
     ]
-    assert rows(card, '## Data')[0] == ['A', 'Alpha', '30', '10', '20']
-    assert rows(card, '## Data')[-1] == ['all', '', '50', '21', '40']
+    assert rows(card, '## Data')[0] == ['A', 'Alpha', '30', '19', '20']
+    assert rows(card, '## Data')[-1] == ['all', '', '50', '38', '40']
     by_class = rows(card, 'which a few images swing.')
     assert by_class == [[code, *['0.500 [0.300, 0.700]'] * 4] for code in 'AB']
     assert 'nothing is measured: C' in card and 'rightly suggested: C' in card
+    assert '(fewer than 19) for a promise of the sets: B, C.\n' in card
     assert '- Of synthetic cells.\n- Beware.\n' in card
     assert card.endswith('\n') and '\n\n\n' not in card
 

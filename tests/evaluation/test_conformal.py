@@ -3,16 +3,19 @@ import math
 import numpy as np
 import pytest
 import torch
+from crepes import ConformalClassifier
 from scipy.special import softmax
 from scipy.stats import betabinom, binomtest
 
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.conformal import (
-    conformal_threshold,
+    conformal_thresholds,
     coverage,
+    is_promised,
     prediction_sets,
 )
 from bm_plugins.evaluation.intervals import wilson
+from bm_plugins.evaluation.order_statistic import bound_of_next
 
 
 def draw(rng, number, classes=4):
@@ -24,70 +27,112 @@ def draw(rng, number, classes=4):
 
 
 def test_by_hand():
-    probabilities = np.array(
-        [[0.5, 0.25, 0.25], [0.125, 0.75, 0.125], [0.25, 0.375, 0.375]]
-    )
-    # Scores of the true classes: .5, .25, .625; ceil(4 * .75) = 3rd smallest.
-    threshold = conformal_threshold(probabilities, [0, 1, 2], 0.25)
-    assert threshold == 0.625
-    assert conformal_threshold(probabilities, [0, 1, 2], 0.5) == 0.5
-    sets = prediction_sets(probabilities, threshold)
-    assert sets.tolist() == [
-        [True, False, False],
-        [False, True, False],
-        [False, True, True],
-    ]
-    assert coverage(sets, [0, 1, 0]) == (2, 3)
+    right = np.array([0.5, 0.75, 0.625, 0.5, 0.125])
+    probabilities = np.stack([right, 1 - right], 1)
+    probabilities[3:] = probabilities[3:, ::-1]
+    # Scores of class 0: .5, .25, .375, the ceil(4 * .75) = 3rd smallest; 2
+    # of class 1 are too few, of all 5 the ceil(6 * .75) = 5th is .875.
+    labels = [0, 0, 0, 1, 1]
+    thresholds, promised = conformal_thresholds(probabilities, labels, 0.25)
+    assert thresholds.tolist() == [0.5, 0.875]
+    assert promised.tolist() == [True, False]
+    new = np.array([[0.5, 0.5], [0.25, 0.75], [0.9375, 0.0625], [0.9, 0.1]])
+    sets = prediction_sets(new, thresholds)
+    assert sets.tolist() == [[1, 1], [0, 1], [1, 0], [1, 0]]
+    assert coverage(sets, [1, 0, 0, 0]) == (3, 4)
     even = np.full((1, 3), 1 / 3)
-    assert not prediction_sets(even, threshold).any()  # none likely enough
+    assert not prediction_sets(even, np.full(3, 0.6)).any()
 
 
-def test_equals_a_loop():
+@pytest.mark.parametrize('error_rate', [0.02, 0.05, 0.1, 0.3])
+def test_sets_are_those_of_crepes(error_rate):
+    # Mondrian p-values of crepes, without smoothing.
     rng = np.random.default_rng(0)
-    probabilities, labels = draw(rng, 333)
-    single = torch.from_numpy(probabilities).float()
-    for error_rate in (0.01, 0.05, 0.1, 0.3):
-        scores = sorted(
-            1 - float(row[label])
-            for row, label in zip(single, labels, strict=True)
-        )
-        expected = scores[math.ceil(334 * (1 - error_rate)) - 1]
-        found = conformal_threshold(single, torch.tensor(labels), error_rate)
-        assert found == expected
-        sets = prediction_sets(single, found)
-        for row, members in zip(single.tolist(), sets, strict=True):
-            assert members.tolist() == [1 - p <= expected for p in row]
+    probabilities, labels = draw(rng, 700)
+    held = np.flatnonzero((labels[:600] < 3) | (np.arange(600) < 40))
+    known, own = probabilities[held], labels[held]
+    single = torch.from_numpy(known)
+    thresholds, promised = conformal_thresholds(
+        single, torch.from_numpy(own), error_rate
+    )
+    few = np.bincount(own)[3]
+    assert promised.tolist() == [True] * 3 + [few >= 1 / error_rate - 1]
+    scores = 1 - known[np.arange(len(own)), own]
+    new = probabilities[600:]
+    by_class = ConformalClassifier().fit(scores, bins=own)
+    p = np.stack(
+        [
+            by_class.predict_p(
+                1 - new[:, k], bins=np.full(100, k), smoothing=False
+            )
+            for k in range(4)
+        ],
+        1,
+    )
+    marginal = ConformalClassifier().fit(scores)
+    average = marginal.predict_p(1 - new, smoothing=False)
+    expected = np.where(promised, p, average) > error_rate
+    assert np.array_equal(prediction_sets(new, thresholds), expected)
+    assert 0.05 < expected.mean() < 0.95
 
 
 def test_too_few_images_make_every_set_full():
-    probabilities, labels = draw(np.random.default_rng(0), 18)
-    threshold = conformal_threshold(probabilities, labels, 0.05)
-    assert threshold == math.inf
-    assert prediction_sets(probabilities, threshold).all()
-    probabilities, labels = draw(np.random.default_rng(0), 19)
-    assert conformal_threshold(probabilities, labels, 0.05) < 1
-    none = conformal_threshold(np.zeros((0, 4)), np.zeros(0, int), 0.05)
-    assert none == math.inf
+    for number in (18, 19):
+        probabilities, labels = draw(np.random.default_rng(0), number)
+        thresholds, promised = conformal_thresholds(
+            probabilities, labels, 0.05
+        )
+        assert not promised.any()
+        assert np.isinf(thresholds).all() == (number == 18)
+        sets = prediction_sets(probabilities, thresholds)
+        assert sets.all() == (number == 18)
+    none, _ = conformal_thresholds(np.zeros((0, 4)), np.zeros(0, int), 0.05)
+    assert none.tolist() == [math.inf] * 4
 
 
-def test_coverage_is_that_of_the_theory():
-    # Of 200 new images, the covered ones are beta-binomial with
-    # a = ceil(100 * .9) = 90 and b = 100 - 90 (Angelopoulos and Bates 2021,
-    # arXiv:2107.07511), whatever the model.
+@pytest.mark.parametrize('error_rate', [0.01, 0.05, 0.1, 0.2, 0.3, 0.07])
+def test_promise_where_the_order_statistic_is_there(error_rate):
+    for number in range(120):
+        there = math.isfinite(bound_of_next(np.zeros(number), 1 - error_rate))
+        assert is_promised(number, error_rate) == there
+    assert is_promised([18, 19], 0.05).tolist() == [False, True]
+
+
+def test_coverage_of_each_class_under_another_mixture():
+    # The hits among 60 new images of a class of n are beta-binomial with
+    # a = ceil((n + 1) * .9) and b = n + 1 - a (Vovk 2012, proposition 2a).
     rng = np.random.default_rng(0)
-    covered = []
-    for _ in range(2000):
-        probabilities, labels = draw(rng, 299)
-        threshold = conformal_threshold(probabilities[:99], labels[:99], 0.1)
-        sets = prediction_sets(probabilities[99:], threshold)
-        covered.append(coverage(sets, labels[99:])[0])
-    theory = betabinom(200, 90, 10)
-    error = theory.std() / np.sqrt(2000)
-    assert abs(np.mean(covered) - theory.mean()) < 3 * error
-    assert abs(np.std(covered) / theory.std() - 1) < 0.06
-    # The top class alone is wrong far more often than in a tenth.
-    right = probabilities.argmax(1) == labels
-    assert right.mean() < 0.8
+    support, draws = np.array([400, 60, 30, 19]), 1000
+    labels = np.repeat(np.arange(4), support)
+    new = np.repeat(np.arange(4), 60)  # equally frequent now
+
+    def seen(labels):
+        logits = rng.normal(size=(len(labels), 4))
+        logits += 1.5 * np.eye(4)[labels] + np.log(support / support.sum())
+        return softmax(logits, 1)
+
+    hits = np.zeros((draws, 4), int)
+    average = np.zeros(4)
+    for i in range(draws):
+        known, shown = seen(labels), seen(new)
+        thresholds, promised = conformal_thresholds(known, labels, 0.1)
+        assert promised.all()
+        found = prediction_sets(shown, thresholds)[np.arange(240), new]
+        hits[i] = found.reshape(4, 60).sum(1)
+        # One class of all images: the threshold of Sadinle's marginal sets.
+        own = known[np.arange(len(labels)), labels][:, None]
+        one, _ = conformal_thresholds(own, 0 * labels, 0.1)
+        found = (1 - shown[np.arange(240), new]) <= one
+        average += found.reshape(4, 60).mean(1) / draws
+    for k, number in enumerate(support):
+        rank = math.ceil((number + 1) * 0.9)
+        theory = betabinom(60, rank, number + 1 - rank)
+        error = theory.std() / np.sqrt(draws)
+        assert hits[:, k].mean() >= 0.9 * 60 - 3 * error
+        assert abs(hits[:, k].mean() - theory.mean()) < 3.5 * error
+        assert abs(hits[:, k].std() / theory.std() - 1) < 0.1
+    # The marginal promise is not kept in the rare classes.
+    assert average[0] > 0.9 and (average[1:] < 0.8).all()
 
 
 def test_the_interval_of_the_coverage():
@@ -100,6 +145,6 @@ def test_the_interval_of_the_coverage():
 
 def test_errors():
     with pytest.raises(InputError, match='between 0 and 1'):
-        conformal_threshold(np.eye(2), [0, 1], 0)
+        conformal_thresholds(np.eye(2), [0, 1], 0)
     with pytest.raises(InputError, match='1 of 2 validation values'):
-        conformal_threshold([[np.nan, 1], [0, 1]], [0, 1], 0.1)
+        conformal_thresholds([[np.nan, 1], [0, 1]], [0, 1], 0.1)
