@@ -125,7 +125,7 @@ def publish(
         validation.logits, validation.labels, shares
     )
     test = measured(parts.test, 'Test part')
-    figures = bundle_figures(validation, temperature, test, classes)
+    figures = bundle_figures(validation, temperature, test, classes, shares)
     info = dict(
         origin(cfg, checkpoint, settings, training, parts, seen, l2),
         prior=prior,

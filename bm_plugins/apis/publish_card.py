@@ -14,7 +14,7 @@ _ROWS = (
     ('balanced_accuracy', 'balanced accuracy'),
     ('macro_f1', 'macro F1'),
     ('macro_f1_min_support', f'macro F1, classes of {MIN_SUPPORT} or more'),
-    ('calibration_error', 'expected calibration error'),
+    ('calibration_error', "calibration error at this part's mixture"),
     ('coverage', 'sets that hold the true class'),
     ('one_class', 'sets of just one class'),
     ('unlike', 'cells flagged as unlike the known ones'),

@@ -1,9 +1,15 @@
 """What a bundle is worth, measured on the test part."""
 
+from dataclasses import replace
+
 import numpy as np
 from torch import Tensor
 
-from ..evaluation.calibration import apply_temperature, fit_temperature
+from ..evaluation.calibration import (
+    apply_temperature,
+    debiased_calibration_error,
+    fit_temperature,
+)
 from ..evaluation.conformal import (
     conformal_thresholds,
     coverage,
@@ -12,6 +18,7 @@ from ..evaluation.conformal import (
 from ..evaluation.feature_distance import distance_threshold
 from ..evaluation.figures import Figure, figures_of
 from ..evaluation.intervals import wilson
+from ..evaluation.slide_shares import at_equal_shares, at_shares
 from .bundle import Validation
 from .cell_predictor import LIKE, probabilities
 
@@ -66,6 +73,7 @@ def bundle_figures(
     temperature: float,
     test: Validation,
     codes: tuple[str, ...],
+    prior: np.ndarray,
 ) -> dict[tuple[str, str], Figure]:
     """Figures of a bundle's calibrated outputs on its test part.
 
@@ -75,6 +83,9 @@ def bundle_figures(
         temperature (float): Fitted on it too.
         test (Validation): The test part's outputs.
         codes (tuple[str, ...]): Class codes (C,).
+        prior (np.ndarray): Shares (C,) that the classifier was fitted for.
+            The calibration error is that of the probabilities brought to the
+            shares of the test's classes: at others none can be calibrated.
 
     Returns:
         dict[tuple[str, str], Figure]: Those of :func:`figures_of` that a card
@@ -94,6 +105,11 @@ def bundle_figures(
         for key, figure in found.items()
         if key[1] != 'all' or key[0] in _OVER_TEST
     }
+    mixture = np.bincount(labels, minlength=len(prior)) / len(labels)
+    matched = at_shares(at_equal_shares(scores, prior), mixture)
+    value, low, high, _ = debiased_calibration_error(matched, labels)
+    key = 'calibration_error', 'all'
+    result[key] = replace(found[key], value=value, low=low, high=high)
     known = probabilities(validation.logits, temperature)
     thresholds, _ = conformal_thresholds(
         known, validation.labels.numpy(), ERROR_RATE
