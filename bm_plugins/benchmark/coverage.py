@@ -1,7 +1,9 @@
 """How often the intervals of a differential hold the truth, by simulation."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -63,7 +65,13 @@ _TRAINING = 6000
 _LENGTH = 24
 
 
-def coverage(draws: int = 200, seed: int = 0) -> dict:
+def coverage(
+    draws: int = 200,
+    seed: int = 0,
+    models: Mapping[str, float] = MODELS,
+    cells: Sequence[int] = CELLS,
+    images: Sequence[int] = IMAGES,
+) -> dict:
     """Simulate slides of ten mixtures, and count what the intervals hold.
 
     A model is a softmax regression, class-balanced, on features that are
@@ -77,6 +85,9 @@ def coverage(draws: int = 200, seed: int = 0) -> dict:
     Args:
         draws (int): Slides of each mixture, model and size. Defaults to 200.
         seed (int): Defaults to 0.
+        models (Mapping[str, float]): Distance of the means by name.
+        cells (Sequence[int]): Cells of a slide.
+        images (Sequence[int]): Calibration images of each class.
 
     Returns:
         dict: ``accuracy`` of each model; ``rows``, one for each model, number
@@ -92,14 +103,13 @@ def coverage(draws: int = 200, seed: int = 0) -> dict:
     """
     rng = np.random.default_rng(seed)
     found: dict = dict(accuracy={}, rows=[])
-    for name, distance in MODELS.items():
+    for name, distance in models.items():
         model = _Model(distance)
         found['accuracy'][name] = model.accuracy(np.array(SUPPORTS))
-        for cells in CELLS:
-            for images in IMAGES:
-                row = dict(model=name, cells=cells, images=images)
-                row |= _measure(model, cells, images, draws, rng)
-                found['rows'].append(row)
+        for size, held in product(cells, images):
+            row = dict(model=name, cells=size, images=held)
+            row |= _measure(model, size, held, draws, rng)
+            found['rows'].append(row)
     return found
 
 
