@@ -22,7 +22,7 @@ _HALVINGS = 25
 
 
 def likeliest_shares(
-    scores: np.ndarray, tolerance: float = 1e-6
+    scores: np.ndarray, tolerance: float = 1e-8
 ) -> np.ndarray:
     """The shares of the classes that make a slide's cells likeliest.
 
@@ -33,7 +33,8 @@ def likeliest_shares(
         scores (np.ndarray): Probabilities (N, C) of the cells if all classes
             were equally frequent, calibrated.
         tolerance (float): Largest step of a share at which to stop. Defaults
-            to 1e-6; after 5,000 rounds at the latest.
+            to 1e-8; after 5,000 rounds at the latest. At 1e-6 the shares were
+            wrong by up to 3e-4 of 500 cells of 21 classes.
 
     Returns:
         np.ndarray: Shares (C,), with the sum 1.
@@ -124,7 +125,13 @@ class SlideShares:
         slide, images = (
             at_shares(rows, soft**_POWER) for rows in (scores, known)
         )
-        means = _class_means(images, known, labels, support)
+        # By their probabilities, the cells and the images of all classes tell
+        # of each class.
+        weights = np.concatenate(
+            [at_shares(scores, p0), known / support[labels][:, None]]
+        )
+        opinion = weights.T @ np.concatenate([slide, images])
+        means = _class_means(images, labels, support, opinion)
         self._spread = _class_spreads(images, labels, means, support)
         variance = self._variance_of_means(soft, means)
         # The probabilities sum to 1, so that one direction has no variance.
@@ -151,7 +158,9 @@ class SlideShares:
         part, whole = np.asarray(part, bool), np.asarray(whole, bool)
         found = np.maximum(self._estimates, 0) + 0.5 / self._cells
         total = found[whole].sum()
-        middle = min(max(self._estimates[part].sum() / total, 0), 1)
+        # Beyond 0 and 1, noise must not put every share outside.
+        center = max(self._estimates[whole].sum(), 0.5 / self._cells)
+        middle = min(max(self._estimates[part].sum() / center, 0), 1)
         pair = np.stack([part, whole], 1)
         u = self._u @ pair
         spreads = np.einsum('jp,ijk,kq->ipq', u, self._spread, u)
@@ -169,7 +178,7 @@ class SlideShares:
             )
             z = stdtrit(freedom, (1 + level) / 2)
             # Half a cell, as counts are whole.
-            away = abs(functional @ self._estimates) - 0.5 / self._cells
+            away = center * abs(middle - share) - 0.5 / self._cells
             return away <= z * np.sqrt(variance)
 
         return tuple(_last_inside(inside, middle, end) for end in (0.0, 1.0))
@@ -226,17 +235,15 @@ class SlideShares:
 
 def _class_means(
     images: np.ndarray,
-    known: np.ndarray,
     labels: np.ndarray,
     support: np.ndarray,
+    opinion: np.ndarray,
 ) -> np.ndarray:
     """Mean (C, C) of the images of each class; of few, with an opinion."""
     number = len(support)
     sums = np.zeros((number, number))
     np.add.at(sums, labels, images)
-    # By their probabilities, calibration images of all classes tell of each.
-    weights = known / np.maximum(support, 1)[labels, None]
-    opinion = weights.T @ images + 1e-9 * np.eye(number)
+    opinion = opinion + 1e-9 * np.eye(number)
     opinion /= opinion.sum(1, keepdims=True)
     more = np.where(support < 3, _OPINION, 0)
     return (sums + more[:, None] * opinion) / (support + more)[:, None]
