@@ -5,7 +5,7 @@ from scipy.special import stdtrit
 
 # Fewer calibration images tell too little of how a class is taken.
 MIN_SUPPORT = 5
-_ROUNDS = 5000
+_ROUNDS = 2000
 # How far the likeliest shares may be wrong where the calibration images
 # cannot tell: as much as the share, and 5 points more.
 _RELATIVE, _ABSOLUTE = 1.0, 0.05
@@ -28,23 +28,32 @@ def likeliest_shares(
 
     Saerens, Latinne and Decaestecker 2002 (Neural Comput. 14:21-41), equation
     2.9, by EM: cells' probabilities at the present shares give the next ones.
+    Two steps are drawn out to a long one where that is likelier (SQUAREM,
+    scheme S3 of Varadhan and Roland 2008, Scand. J. Stat. 35:335-353).
 
     Args:
         scores (np.ndarray): Probabilities (N, C) of the cells if all classes
             were equally frequent, calibrated.
         tolerance (float): Largest step of a share at which to stop. Defaults
-            to 1e-8; after 5,000 rounds at the latest. At 1e-6 the shares were
-            wrong by up to 3e-4 of 500 cells of 21 classes.
+            to 1e-8; after 2,000 rounds at the latest.
 
     Returns:
         np.ndarray: Shares (C,), with the sum 1.
     """
     shares = np.full(scores.shape[1], 1 / scores.shape[1])
     for _ in range(_ROUNDS):
-        step = at_shares(scores, shares).mean(0) - shares
-        shares = shares + step
+        one = at_shares(scores, shares).mean(0)
+        two = at_shares(scores, one).mean(0)
+        step, bend = one - shares, two - 2 * one + shares
         if np.abs(step).max() < tolerance:
-            break
+            return two
+        norms = (np.linalg.norm(x) for x in (step, bend))
+        length = np.clip(next(norms) / max(next(norms), 1e-300), 1, 1e6)
+        far = shares + 2 * length * step + length**2 * bend
+        far = np.maximum(far, 0.1 * two)
+        far /= far.sum()
+        better = np.log(scores @ far).sum() >= np.log(scores @ two).sum()
+        shares = at_shares(scores, far if better else two).mean(0)
     return shares
 
 
