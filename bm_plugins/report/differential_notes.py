@@ -15,8 +15,9 @@ ALL_DECIDED = (
     'are of chance in which cells were counted.'
 )
 SOME_DECIDED = (
-    'Go by the counts. A person has decided on {} cells; the others are the '
-    "model's suggestions, mistakes included, so that no interval can be given."
+    'Go by the counts. A person has decided on {} of the cells; the others '
+    "are the model's suggestions, mistakes included, so that no interval can "
+    'be given.'
 )
 # Smears up to which each has its number in the notes.
 _LISTED = 10
@@ -235,7 +236,7 @@ def trust(
     if checked:
         return ALL_DECIDED
     if decided:
-        return SOME_DECIDED.format(decided)
+        return SOME_DECIDED.format(f'{decided:,}')
     if not estimated:
         return (
             "The counts are the model's suggestions, mistakes included. How "
@@ -252,7 +253,8 @@ def trust(
         'Go by the estimated percentages and their intervals. The counts are '
         "the model's suggestions, which are off where one kind of cell "
         'prevails or the model confuses kinds; the estimate allows for both. '
-        'Cells that you correct end it: go by the counts then.'
+        'It is of the cells as the model took them: once you have corrected '
+        'some, go by the counts.'
     )
     if away:
         text += (

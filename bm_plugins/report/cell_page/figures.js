@@ -87,10 +87,10 @@ function makeFigures(data, store) {
   // As trust() in bm_plugins/report/differential_notes.py.
   function showTrust(complete) {
     const made = cells.filter((_, i) => store.decided(i)).length;
-    if (made) {
-      get('trust').textContent = complete ? data.trust.all
-        : data.trust.some.replace('{}', digits(made));
-    } else get('trust').textContent = data.trust.none;
+    const { written, all, some } = data.trust;
+    get('trust').textContent = !store.decisions().length ? written
+      : complete ? all : some.replace('{}', digits(made));
+    get('trust').hidden = !get('trust').textContent;
   }
 
   function share(result, c) {
