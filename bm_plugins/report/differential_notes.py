@@ -251,14 +251,13 @@ def trust(
     ]
     text = (
         'Go by the estimated percentages and their intervals. The counts are '
-        "the model's suggestions, which are off where one kind of cell "
-        'prevails or the model confuses kinds; the estimate allows for both. '
-        'It is of the cells as the model took them: once you have corrected '
-        'some, go by the counts.'
+        "the model's suggestions; they are off where one kind of cell "
+        'prevails or the model confuses kinds, and the estimate allows for '
+        'both. Once you have corrected cells, go by the counts.'
     )
     if away:
         text += (
-            f' Here the count of {", ".join(away)} lies outside of what the '
-            "model's known mistakes allow."
+            f' Here the count in % of {", ".join(away)} lies outside of its '
+            'estimated interval.'
         )
     return text

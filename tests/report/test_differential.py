@@ -132,7 +132,7 @@ def test_adjusted_where_one_kind_prevails():
         assert row.adjusted_low < share < row.adjusted_high
         assert row.adjusted_low <= row.adjusted <= row.adjusted_high
     assert sum(column(found, 'adjusted')[:4]) == pytest.approx(100)
-    assert 'Here the count of BLA, NGS, ' in found.trust
+    assert 'Here the count in % of BLA, NGS, ' in found.trust
     m_e, low, high = found.me_adjusted
     assert low <= m_e <= high and low < 910 / 50 < high
     assert found.me_ratio < 6 < m_e

@@ -154,6 +154,6 @@ def test_which_figures_to_go_by():
     ]
     text = trust(100, 0, False, True, rows)
     assert text.startswith('Go by the estimated percentages')
-    assert 'Here the count of NGS lies outside' in text
+    assert 'Here the count in % of NGS lies' in text
     assert 'Here' not in trust(100, 0, False, True, rows[:1])
     assert 'Here' not in trust(100, 0, False, True, made.rows)

@@ -118,7 +118,7 @@ def test_the_estimate_is_beside_the_counts(driver, folder):
     page = Page(driver, file, cells)
     assert_figures(page, made)
     assert page.js(TITLES) == [
-        *('Class', 'Estimated % (95 % interval)', 'Count', 'Count in %'),
+        *('Class', 'Estimated % (95 % interval)', 'Count', 'Count in\xa0%'),
         *('Doubtful', 'Group'),
     ]
     column = dict(page.js(COLUMN))
@@ -178,7 +178,7 @@ def test_the_estimate_fits_and_has_names(driver, folder):
         if 'name' in x and 'role' in x
     }
     assert ('columnheader', 'Estimated % (95 % interval)') in names
-    assert ('columnheader', 'Count in %') in names
+    assert ('columnheader', 'Count in\xa0%') in names
     assert ('rowheader', 'BLA Blasts') in names
     assert ('region', 'Differential table') in names
     assert [e['message'] for e in driver.get_log('browser')] == []
