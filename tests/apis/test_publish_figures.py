@@ -47,7 +47,7 @@ def fitted(prior, seed=0):
     """Right logits of a classifier fitted for a prior, and labels."""
     labels = np.repeat(range(4), TAIL)
     rng = np.random.default_rng(seed)
-    away = np.array([0, 2, 2, 2])  # the first one is among the others
+    away = np.array([0, 1, 1, 1])  # the first one is among the others
     x = rng.normal(size=(len(labels), 4))
     x[range(len(labels)), labels] += away[labels]
     logits = away * x - away**2 / 2 + np.log(prior)
@@ -59,14 +59,14 @@ def test_temperature_at_the_mixture_of_the_images(prior):
     """Balanced training, and images of a long tail."""
     logits, labels = fitted(prior)
     found, off = temperature_of(logits, labels, prior)
-    assert found == pytest.approx(1, abs=0.08)
+    assert found == pytest.approx(1, abs=0.05)
     assert off == {}
 
 
 def test_without_the_shift_the_temperature_is_another():
     logits, labels = fitted(np.full(4, 0.25))
     unshifted = fit_temperature(softmax(logits.numpy(), 1), labels.numpy())
-    assert not 0.8 < unshifted < 1.25
+    assert unshifted > 1.2
 
 
 def test_a_wrong_prior_is_named():
