@@ -35,6 +35,7 @@ function makeFigures(data, store) {
     const result = differential(classes, counts.found, data.z2);
     const complete = data.whole && cells.every((_, i) => store.decided(i));
     document.body.classList.toggle('complete', complete);
+    if (!complete) result.ratio = { value: result.ratio.value };
     for (const row of rows) {
       const c = row.dataset.class;
       const { count, percent, low, high } = result.rows[c];
@@ -54,9 +55,8 @@ function makeFigures(data, store) {
     get('corrected').textContent =
       cells.reduce((sum, _, i) => sum + store.changed(i), 0);
     if (data.ratio) {
-      const { value, low, high } = complete ? result.ratio
-        : { value: result.ratio.value };
-      get('me').textContent = ratioText({ value, low, high });
+      const { value, low, high } = result.ratio;
+      get('me').textContent = ratioText(result.ratio);
       get('me').dataset.value = [value, low, high].join(' ');
     }
     showWarnings(result.total);

@@ -29,6 +29,8 @@ def assert_figures(page, wanted):
     assert page.text('me') == ('{} ({}–{})' if checked else '{}').format(
         *(fixed(x, 2) for x in ratio)
     )
+    live = f'{wanted.total} counted · M:E {page.text("me")}'
+    assert page.text('live') == live
     found = {row[0]: row[1:] for row in page.figures()}
     for number, row in enumerate(wanted.rows):
         count, apart, percent, interval = found[number]
