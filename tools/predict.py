@@ -5,9 +5,10 @@ CELLS is a folder (searched at any depth), a quoted pattern, or a CSV file
 with a column path. The same command goes on where it was stopped.
 
 Leaves DIR/predictions.csv (path,code,confidence,p_<CODE>...,set,distance,
-flag,field), slide_classes.csv (path,code,confidence by the slide's own mixture
-of classes), skipped.csv (path,reason), differential.csv and report.html, which
-opens in any browser without a network. On several GPUs or processes:
+flag,field), skipped.csv (path,reason), differential.csv and report.html, which
+opens in any browser without a network. Where the bundle allows to estimate
+the slide's own mixture of classes, slide_classes.csv (path,code,confidence)
+has each cell's class by it. On several GPUs or processes:
 tools/dist_predict.sh. Research use only, not for diagnosis.
 """
 

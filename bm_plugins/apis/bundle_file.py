@@ -216,7 +216,10 @@ def _check_sizes(bundle: Bundle) -> None:
 
 def _is_prior(bundle: Bundle) -> bool:
     """Whether its prior is shares of its classes, or not said."""
-    prior = bundle.prior
+    try:
+        prior = bundle.prior
+    except (LookupError, TypeError, ValueError, OverflowError):
+        return False
     return prior is None or (
         prior.shape == (len(bundle.classes),)
         and bool((prior >= 0).all())

@@ -91,8 +91,8 @@ def read_scores(file: str | Path, classes: Sequence[str]) -> np.ndarray:
     with open(file, newline='', encoding='utf-8') as stream:
         rows = csv.reader(stream)
         next(rows)
-        found = [row[3 : 3 + len(classes)] for row in rows]
-    return np.array(found, float).reshape(-1, len(classes))
+        found = [np.array(row[3 : 3 + len(classes)], float) for row in rows]
+    return np.array(found).reshape(-1, len(classes))
 
 
 def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:

@@ -74,8 +74,8 @@ class Training:
                 weights = class_weights(counts, rule, beta)
             drawn = drawn * np.asarray(weights, float)
             text += ', times its weight in the loss'
-        if not self.sampler:
-            text += ' (taken so: the checkpoint does not say)'
+        if not balanced and self.sampler != 'DefaultSampler':
+            text += ' (taken so: how its images were drawn is not known)'
         return drawn / drawn.sum(), text
 
 

@@ -118,7 +118,7 @@ def write_cell_report(
         ratio=differential.has_ratio,
         whole=len(shown) == sum(map(int, counts)),
         trust=dict(
-            all=ALL_DECIDED, some=SOME_DECIDED, none=differential.trust
+            all=ALL_DECIDED, some=SOME_DECIDED, written=differential.trust
         ),
         warnings=len(differential.warnings),
         classes=table,

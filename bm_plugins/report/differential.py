@@ -165,7 +165,7 @@ def differential(
     checked = decided == counts.sum()
     if not counts[counted].sum():
         estimate = None
-    adjusted = _adjusted(counted, estimate)
+    adjusted, me_adjusted = _adjusted(counted, groups, estimate)
     shares = _shares(counts, doubtful, counted, checked)
     columns = np.stack([*shares, *adjusted.T], 1)
     rows = tuple(
@@ -184,11 +184,6 @@ def differential(
         group: int(counts[counted & (groups == group)].sum())
         for group in ('myeloid', 'erythroid')
     }
-    me_adjusted = (None,) * 3
-    if estimate:
-        sides = [counted & (groups == x) for x in ('myeloid', 'erythroid')]
-        all_shares = estimate.shares(counted, adjusted[:, 1:])
-        me_adjusted = _adjusted_ratio(estimate, *sides, all_shares)
     ratio = myeloid_erythroid(**sums)
     by_smear = {name: np.asarray(own) for name, own in (smears or {}).items()}
     smears = {name: int(x[counted].sum()) for name, x in by_smear.items()}
@@ -279,18 +274,21 @@ def _shares(
     return [np.where(counted, column, np.nan) for column in shown]
 
 
-def _adjusted(counted: np.ndarray, estimate: SlideShares | None) -> np.ndarray:
-    """Adjusted share, lower and upper end (C, 3); NaN where there is none."""
+def _adjusted(
+    counted: np.ndarray, groups: np.ndarray, estimate: SlideShares | None
+) -> tuple[np.ndarray, tuple[float | None, float | None, float | None]]:
+    """Adjusted share and its ends (C, 3), NaN where there is none; M:E."""
     columns = np.full((len(counted), 3), np.nan)
     if estimate is None:
-        return columns
+        return columns, (None,) * 3
     shown = counted & estimate.measured
     for i in shown.nonzero()[0]:
         part = np.arange(len(counted)) == i
         columns[i, 1:] = estimate.interval(part, counted)
     shares = estimate.shares(counted, columns[:, 1:])
     columns[shown, 0] = shares[shown]
-    return columns
+    sides = [counted & (groups == x) for x in ('myeloid', 'erythroid')]
+    return columns, _adjusted_ratio(estimate, *sides, shares)
 
 
 def _adjusted_ratio(
@@ -299,16 +297,14 @@ def _adjusted_ratio(
     erythroid: np.ndarray,
     shares: np.ndarray,
 ) -> tuple[float | None, float | None, float | None]:
-    """M:E of the adjusted shares, and its ends by those of M / (M + E).
-
-    None where of a side no class's errors are known.
-    """
-    sides = (myeloid, erythroid)
-    if not all((estimate.measured & side).any() for side in sides):
+    """M:E of the shares, and its ends by those of M / (M + E)."""
+    both = myeloid | erythroid
+    known = [(estimate.measured & side).any() for side in (myeloid, erythroid)]
+    if not all(known) or not shares[both].sum():
         return (None,) * 3
-    m, e = (shares[side].sum() for side in sides)
-    low, high = estimate.interval(myeloid, myeloid | erythroid)
+    low, high = estimate.interval(myeloid, both)
+    share = np.clip(shares[myeloid].sum() / shares[both].sum(), low, high)
     return tuple(
-        float(part / rest) if rest > 1e-9 else None
-        for part, rest in ((m, e), (low, 1 - low), (high, 1 - high))
+        float(x / (1 - x)) if x < 1 - 1e-9 else None
+        for x in (share, low, high)
     )

@@ -15,8 +15,9 @@ ALL_DECIDED = (
     'are of chance in which cells were counted.'
 )
 SOME_DECIDED = (
-    'Go by the counts. A person has decided on {} cells; the others are the '
-    "model's suggestions, mistakes included, so that no interval can be given."
+    'Go by the counts. A person has decided on {} of the cells; the others '
+    "are the model's suggestions, mistakes included, so that no interval can "
+    'be given.'
 )
 # Smears up to which each has its number in the notes.
 _LISTED = 10
@@ -235,7 +236,7 @@ def trust(
     if checked:
         return ALL_DECIDED
     if decided:
-        return SOME_DECIDED.format(decided)
+        return SOME_DECIDED.format(f'{decided:,}')
     if not estimated:
         return (
             "The counts are the model's suggestions, mistakes included. How "
@@ -250,13 +251,13 @@ def trust(
     ]
     text = (
         'Go by the estimated percentages and their intervals. The counts are '
-        "the model's suggestions, which are off where one kind of cell "
-        'prevails or the model confuses kinds; the estimate allows for both. '
-        'Cells that you correct end it: go by the counts then.'
+        "the model's suggestions; they are off where one kind of cell "
+        'prevails or the model confuses kinds, and the estimate allows for '
+        'both. Once you have corrected cells, go by the counts.'
     )
     if away:
         text += (
-            f' Here the count of {", ".join(away)} lies outside of what the '
-            "model's known mistakes allow."
+            f' Here the count in % of {", ".join(away)} lies outside of its '
+            'estimated interval.'
         )
     return text

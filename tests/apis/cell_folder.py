@@ -12,6 +12,7 @@ OUTPUTS = [
     'predictions.csv',
     'report.html',
     'skipped.csv',
+    'slide_classes.csv',
 ]
 
 

@@ -31,6 +31,12 @@ def test_comes_back_as_it_was(file):
     assert found.weights.keys() == bundle.weights.keys()
     for key, value in bundle.weights.items():
         assert torch.equal(found.weights[key], value)
+    assert found.prior.tolist() == [0.5, 0.3, 0.2]
+
+
+def test_one_of_an_earlier_version_says_no_prior(tmp_path):
+    save_bundle(tiny_bundle(info={}), tmp_path / 'old')
+    assert load_bundle(tmp_path / 'old').prior is None
 
 
 def test_digest_is_of_the_content(file, tmp_path):
@@ -108,6 +114,25 @@ def test_cut_file_and_other_files(file, tmp_path):
         (dict(interpolation='best'), 'interpolation'),
         (dict(size=(48, 10**6)), 'size of a wrong'),
         (dict(info=['a']), 'info'),
+        *(
+            (dict(info=dict(prior=prior)), 'info of a wrong')
+            for prior in (
+                dict(shares=[0.5, 0.5]),
+                dict(shares=[0.6, 0.6, -0.2]),
+                dict(shares=[0.5, 0.3, 0.1]),
+                dict(shares=[0.5, float('nan'), 0.5]),
+                dict(shares=['a', 'b', 'c']),
+                dict(shares=[[0.5], [0.2, 0.3]]),
+                dict(shares=[10**400, 0, 0]),
+                dict(shares=dict(BLA=1)),
+                dict(shares='equal'),
+                dict(shares=1),
+                dict(text='each class equally often'),
+                [0.5, 0.3, 0.2],
+                'equal',
+                3,
+            )
+        ),
     ],
 )
 def test_parts_that_do_not_fit(file, tmp_path, changes, message):

@@ -5,19 +5,21 @@ import csv
 import cv2
 import numpy as np
 import pytest
-import torch
+from scipy.optimize import minimize
+from scipy.special import softmax
 
-from bm_plugins.apis.bundle import Validation
 from bm_plugins.apis.cell_list import CellList
 from bm_plugins.apis.prediction_report import (
     choose,
     tally,
-    validation_confusion,
     write_report,
 )
-from bm_plugins.apis.prediction_table import header
+from bm_plugins.apis.prediction_table import header, read_scores
+from bm_plugins.evaluation.slide_shares import at_equal_shares, at_shares
+from bm_plugins.report.differential_notes import ALL_DECIDED
 from bm_plugins.report.differential_scheme import Scheme, read_scheme
-from tests.apis.tiny_bundle import CODES, tiny_bundle
+from tests.apis.tiny_bundle import CODES, PRIOR, tiny_bundle
+from tests.report.slide import scores_of
 
 SCHEME = Scheme(
     groups=dict(BLA='myeloid', LYT='other', NGS='myeloid'),
@@ -110,12 +112,34 @@ def test_the_others_are_of_each_class(tmp_path):
     assert abs(codes.count('LYT') - 100) < 30
 
 
-def test_confusion_of_validation():
-    logits = torch.tensor([[2.0, 1, 0], [0, 1, 2], [0, 3, 1], [5, 0, 0]])
-    labels = torch.tensor([0, 0, 1, 1])
-    held = Validation(logits, labels, torch.zeros(4))
-    found = validation_confusion(tiny_bundle(validation=held))
-    assert found.tolist() == [[1, 0, 1], [1, 1, 0], [0, 0, 0]]
+@pytest.mark.parametrize('prior', [[0.2, 0.5, 0.3], [0.998, 0.001, 0.001]])
+def test_equal_shares_undo_other_shares(prior):
+    prior = np.array(prior)
+    equal = np.random.default_rng(0).dirichlet([0.5] * 3, 50)
+    equal = np.maximum(equal, 1e-3) / np.maximum(equal, 1e-3).sum(1)[:, None]
+    back = at_equal_shares(at_shares(equal, prior), prior)
+    np.testing.assert_allclose(back, equal, rtol=1e-9)
+    # By hand: .6 : .4 at shares of .75 and .25 are .8 : 1.6 at equal ones.
+    found = at_equal_shares(np.array([[0.6, 0.4]]), np.array([0.75, 0.25]))
+    np.testing.assert_allclose(found, [[1 / 3, 2 / 3]])
+
+
+def test_a_class_that_the_classifier_does_not_know_stays_at_0():
+    scores, prior = np.array([[0.5, 0.3, 0.2]]), np.array([0.5, 0.5, 0])
+    with np.errstate(all='raise'):
+        found = at_equal_shares(scores, prior)
+    np.testing.assert_allclose(found, [[0.625, 0.375, 0]])
+
+
+def test_probabilities_that_were_rounded_to_0():
+    # Half of the last decimal of the file, of its 6, is taken for them.
+    scores = np.array([[1.0, 0, 0], [0, 0, 1]])
+    prior = np.array([0.9999, 0.00005, 0.00005])
+    with np.errstate(all='raise'):
+        found = at_equal_shares(scores, prior)
+    assert (found > 0).all() and found.argmax(1).tolist() == [0, 2]
+    # 1 / .9999 to 2.5e-7 / .00005 = .005.
+    assert found[0, 1] == pytest.approx(0.005 / 1.0101, rel=1e-3)
 
 
 def test_files_are_written(tmp_path):
@@ -124,7 +148,9 @@ def test_files_are_written(tmp_path):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         image = np.full((200, 100, 3), 90, np.uint8)
         cv2.imwrite(str(tmp_path / path), image)
-    bundle = tiny_bundle(info=dict(cautions=['Tried on few cells.']))
+    bundle = tiny_bundle(
+        info=dict(cautions=['Tried on few cells.'], prior=PRIOR)
+    )
     scheme = read_scheme(None, CODES)
     args = (tmp_path, CellList(tmp_path, []), bundle, scheme)
     result = write_report(*args, {}, 4, dict(Fact='told'), 'patient <7>')
@@ -133,14 +159,102 @@ def test_files_are_written(tmp_path):
     assert 'Tried on few cells.' in page
     assert 'told' in page and '4 of 6, the doubtful first' in page
     assert result.rows[0].adjusted is not None
+    assert 'listed in slide_classes.csv' in page
     with open(tmp_path / 'differential.csv') as stream:
         rows = {r['code']: r for r in csv.DictReader(stream) if r['code']}
     assert [rows[c]['count'] for c in CODES] == ['2', '1', '3']
     result = write_report(*args, {'s1/a.jpg': 'LYT'}, 99, {}, 'x')
     assert [row.count for row in result.rows] == [1, 2, 3]
     assert result.rows[0].adjusted is None
-    assert sum('no adjusted estimate' in note for note in result.notes) == 1
+    assert result.me_adjusted == (None,) * 3
+    assert sum('no estimated percent' in note for note in result.notes) == 1
+    assert 'has decided on 1 of the cells' in result.trust
+    assert result.rows[0].low is result.by_smear[0].low is None
     by_smear = (tmp_path / 'differential_by_smear.csv').read_text()
     assert by_smear.splitlines()[1].startswith('s1,BLA,1,33.3333,')
     page = (tmp_path / 'report.html').read_text()
     assert '6 of 6' in page and 'By smear' in page
+    everyone = dict.fromkeys((path for path, *_ in ROWS), 'BLA')
+    result = write_report(*args, everyone, 99, {}, 'x')
+    assert result.trust == ALL_DECIDED
+    # Wilson's interval of 6 in 6 and 3 in 3: n / (n + 1.96 ** 2).
+    assert result.rows[0].low == pytest.approx(100 * 6 / 9.8415, rel=1e-4)
+    assert result.by_smear[0].low == pytest.approx(300 / 6.8415, rel=1e-4)
+
+
+def slide(folder, bundle):
+    """A table of 300 cells, and their probabilities at equal shares."""
+    true = np.repeat(range(3), (270, 20, 10))
+    equal = scores_of(true, 3, np.random.default_rng(1), 1.5)
+    scores = equal * PRIOR['shares']
+    scores /= scores.sum(1, keepdims=True)
+    with open(folder / 'predictions.csv', 'w', newline='') as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header(CODES))
+        for i, row in enumerate(scores):
+            code = CODES[row.argmax()]
+            chances = [f'{p:.6f}' for p in row]
+            path = f'{"ba"[i % 2]}/{i}.jpg'
+            writer.writerow(
+                [path, code, max(chances), *chances, code, 1, '', '']
+            )
+    args = (folder, CellList(folder, []), bundle, read_scheme(None, CODES))
+    return equal, lambda **more: write_report(*args, **more)
+
+
+REST = dict(corrections={}, limit=99, facts={}, name='x')
+
+
+def test_classes_at_the_slide_s_likeliest_shares(tmp_path):
+    equal, write = slide(tmp_path, tiny_bundle())
+    write(**REST)
+
+    # The likeliest shares, of the logarithms of the odds to the first class.
+    def loss(z):
+        return -np.log(equal @ softmax([0, *z])).mean()
+
+    best = minimize(loss, [0, 0], tol=1e-10)
+    of_slide = equal * softmax([0, *best.x])
+    of_slide /= of_slide.sum(1, keepdims=True)
+    with open(tmp_path / 'slide_classes.csv', newline='') as stream:
+        rows = list(csv.DictReader(stream))
+    with open(tmp_path / 'predictions.csv', newline='') as stream:
+        told = list(csv.DictReader(stream))
+    assert [*rows[0]] == ['path', 'code', 'confidence']
+    assert [row['path'] for row in rows] == [row['path'] for row in told]
+    assert [row['code'] for row in rows] == [
+        CODES[i] for i in of_slide.argmax(1)
+    ]
+    np.testing.assert_allclose(
+        [float(row['confidence']) for row in rows],
+        of_slide.max(1),
+        atol=1e-3,
+    )
+    changed = sum(
+        row['code'] != was['code'] for row, was in zip(rows, told, strict=True)
+    )
+    page = (tmp_path / 'report.html').read_text()
+    assert changed and f'for {changed} of 300 cells, listed in' in page
+
+
+def test_a_bundle_that_does_not_say_its_mixture(tmp_path):
+    bundle = tiny_bundle(info={})
+    (tmp_path / 'slide_classes.csv').write_text('of an earlier bundle')
+    _, write = slide(tmp_path, bundle)
+    result = write(**REST)
+    assert not (tmp_path / 'slide_classes.csv').exists()
+    assert {row.adjusted for row in result.rows} == {None}
+    (note,) = (x for x in result.notes if 'no estimated percentages' in x)
+    assert 'says for which mixture of classes it was fitted' in note
+    assert 'not known, so that no interval can be given' in result.trust
+    page = (tmp_path / 'report.html').read_text()
+    assert 'Estimated %' not in page and 'slide_classes.csv' not in page
+
+
+def test_probabilities_of_the_table(tmp_path):
+    equal, _ = slide(tmp_path, tiny_bundle())
+    found = read_scores(tmp_path / 'predictions.csv', CODES)
+    wanted = equal * PRIOR['shares']
+    wanted /= wanted.sum(1, keepdims=True)
+    np.testing.assert_allclose(found, wanted, atol=5.01e-7)
+    assert read_scores(table(tmp_path, []), CODES).shape == (0, 3)

@@ -1,5 +1,7 @@
 """A bundle against its parts computed anew."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,14 @@ from torch.nn.functional import normalize
 
 from bm_plugins.apis.bundle_model import build_model
 from bm_plugins.apis.cell_predictor import CellPredictor
-from bm_plugins.apis.publish import publish
+from bm_plugins.apis.publish import _prior, publish
+from bm_plugins.apis.publish_parts import make_parts
+from bm_plugins.apis.publish_settings import read_settings
+from bm_plugins.apis.publish_training import Training
 from bm_plugins.apis.read_cell import CellReader
 from bm_plugins.datasets.manifest import read_manifest
 from bm_plugins.errors import InputError
+from bm_plugins.evaluation.calibration import fit_temperature
 from bm_plugins.evaluation.linear_probe import fit_linear_probe
 from tests.apis.tiny_publish import (
     CODES,
@@ -112,6 +118,31 @@ def test_prediction_does_what_was_measured(swav, outputs):
         assert figures[name, 'all']['value'] == hits.sum() / 13, name
 
 
+def test_mixture_that_the_classifier_is_fitted_for(swav, cells):
+    assert swav.info['prior'] == dict(
+        shares=[1 / 3] * 3,
+        text='each class equally often',
+        calibration=[3 / 21, 10 / 21, 8 / 21],
+    )
+    assert swav.prior.tolist() == [1 / 3] * 3
+    assert 'fitted for cells with each class equally often, ' in swav.card
+    held = swav.validation
+    at_images = np.array([3, 10, 8]) * 3
+    found = fit_temperature(
+        held.logits.double().softmax(1).numpy(),
+        held.labels.numpy(),
+        log_shift=np.log(at_images),
+    )
+    assert swav.temperature == pytest.approx(found, rel=1e-3)
+    # A probe without weights is fitted for the images as they are.
+    settings = read_settings(config(cells, manifest_of(cells)))
+    parts = make_parts(settings)
+    plain = _prior(replace(settings, class_weight=None), Training(), parts)
+    assert plain['shares'] == [3 / 28, 14 / 28, 11 / 28]
+    assert plain['text'].startswith('each class as often as among')
+    assert _prior(settings, Training(), parts) == swav.info['prior']
+
+
 def test_supervised_classifier_is_the_checkpoints(cells, tmp_path):
     cfg = config(cells, manifest_of(cells), True)
     file = save_checkpoint(tmp_path / 'a.pth', cfg, 2)
@@ -124,6 +155,8 @@ def test_supervised_classifier_is_the_checkpoints(cells, tmp_path):
     assert torch.equal(bundle.reference.labels, torch.arange(3))
     # The config is believed where the checkpoint says nothing.
     assert bundle.info['training']['parts'] == 'train'
+    assert bundle.info['prior']['text'] == 'each class equally often'
+    assert bundle.prior.tolist() == [1 / 3] * 3
     assert any('epoch was chosen' in c for c in bundle.info['cautions'])
 
 

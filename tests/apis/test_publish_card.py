@@ -44,6 +44,7 @@ def info(**changes):
             test_text='test part',
             reference=9,
             per_class=5,
+            prior=dict(shares=[0.6, 0.4, 0], text='each class | equally'),
             figures=[asdict(figure) for figure in figures],
         ),
         **changes,
@@ -70,6 +71,7 @@ def test_says_what_was_measured_with_n_and_interval():
     card = write_card(info(), CLASSES, NAMES, 1.25)
     assert 'Research use only, not for diagnosis.' in card
     assert 'Temperature 1.250, fitted on 38 images (val part)' in card
+    assert 'fitted for cells with each class \\| equally, and' in card
     assert 'commit aaaaaaaaaaaa, with changes' in card
     assert rows(card, '## Measured') == [
         ['accuracy', '0.750 [0.600, 0.860]', '40', '2', 'Wilson'],

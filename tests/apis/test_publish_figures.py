@@ -10,6 +10,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from bm_plugins.apis.bundle import Validation
 from bm_plugins.apis.publish_figures import bundle_figures, temperature_of
+from bm_plugins.apis.publish_info import prior_cautions
+from bm_plugins.evaluation.calibration import fit_temperature
 
 CODES = ('A', 'B', 'C')
 SUPPORT = (100, 60, 5)
@@ -28,11 +30,71 @@ def test_temperature_is_the_likeliest():
     x, y = known.logits.double().numpy(), known.labels.numpy()
 
     def loss(t):
-        return -log_softmax(x / t, 1)[np.arange(len(y)), y].mean()
+        likeliest = -log_softmax(x / t, 1)[np.arange(len(y)), y].mean()
+        return likeliest + (1 / t - 1 + np.log(t)) / len(y)  # near 1
 
     best = minimize_scalar(loss, bounds=(0.1, 10), method='bounded')
-    found = temperature_of(known.logits, known.labels)
+    prior = np.array(SUPPORT) / 165  # so that nothing is shifted
+    found, _ = temperature_of(known.logits, known.labels, prior)
     assert found == pytest.approx(best.x, rel=1e-4)
+
+
+TAIL = (3000, 600, 150, 40)
+NATURAL = np.array(TAIL) / sum(TAIL)
+
+
+def fitted(prior, seed=0):
+    """Right logits of a classifier fitted for a prior, and labels."""
+    labels = np.repeat(range(4), TAIL)
+    rng = np.random.default_rng(seed)
+    away = np.array([0, 1, 1, 1])  # the first one is among the others
+    x = rng.normal(size=(len(labels), 4))
+    x[range(len(labels)), labels] += away[labels]
+    logits = away * x - away**2 / 2 + np.log(prior)
+    return torch.from_numpy(logits), torch.from_numpy(labels)
+
+
+@pytest.mark.parametrize('prior', [np.full(4, 0.25), NATURAL])
+def test_temperature_at_the_mixture_of_the_images(prior):
+    """Balanced training, and images of a long tail."""
+    logits, labels = fitted(prior)
+    found, off = temperature_of(logits, labels, prior)
+    assert found == pytest.approx(1, abs=0.05)
+    assert off == {}
+
+
+def test_without_the_shift_the_temperature_is_another():
+    logits, labels = fitted(np.full(4, 0.25))
+    unshifted = fit_temperature(softmax(logits.numpy(), 1), labels.numpy())
+    assert unshifted > 1.2
+
+
+def test_a_wrong_prior_is_named():
+    logits, labels = fitted(NATURAL)
+    found, off = temperature_of(logits, labels, np.full(4, 0.25))
+    assert 3 in off and off[3][1] == 40
+    # Their mixture was taken for twice as far from equal as it is.
+    assert off[3][0] < 40 / 1.5
+    (text,) = prior_cautions(off, 'ABCD')
+    assert f'D: {off[3][0]:.0f} for 40' in text
+    assert prior_cautions({}, 'ABCD') == []
+
+
+def test_classes_that_one_of_the_parts_lacks():
+    logits, labels = fitted(np.full(4, 0.25))
+    kept = labels != 3  # no calibration image of D
+    found, off = temperature_of(logits[kept], labels[kept], np.full(4, 0.25))
+    # As for a model without the class.
+    three, _ = temperature_of(
+        logits[kept][:, :3], labels[kept], np.full(3, 1 / 3)
+    )
+    assert found == pytest.approx(three, rel=1e-4) and off == {}
+    # No training image of D: those images, and the column, are left out.
+    prior = np.array([1, 1, 1, 0]) / 3
+    again, off = temperature_of(logits, labels, prior)
+    assert again == pytest.approx(found, rel=1e-4) and off == {}
+    alone = torch.full((5,), 3)
+    assert temperature_of(logits[-5:], alone, prior) == (1.0, {})
 
 
 def test_figures_by_loops():

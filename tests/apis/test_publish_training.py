@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -42,12 +43,15 @@ def root(tmp_path):
     return root
 
 
-def training(root, labels=True, classes=(), **dataset):
+def training(root, labels=True, classes=(), sampler=None, loss=None, **more):
     dataset = dict(
-        type='Matek', data_root=str(root), with_label=labels, **dataset
+        type='Matek', data_root=str(root), with_label=labels, **more
     )
-    cfg = dict(model=dict(type='X'), train_dataloader=dict(dataset=dataset))
-    return read_training(cfg, classes)
+    loader = dict(dataset=dataset)
+    if sampler:
+        loader['sampler'] = dict(type=sampler)
+    model = dict(type='X', head=dict(type='Y', loss=loss))
+    return read_training(dict(model=model, train_dataloader=loader), classes)
 
 
 def read(name):
@@ -137,3 +141,65 @@ def test_labels_of_measured_images_are_refused(root):
         check_unseen(seen, val, 'a.pth', 'calibrated', 'Do it.')
     without = training(root, False, split=('train', 'val'))
     assert check_unseen(without, val, 'a.pth', 'calibrated', '') == 2
+
+
+@pytest.mark.parametrize(
+    ('sampler', 'loss', 'shares', 'text'),
+    [
+        ('ClassBalancedSampler', None, [1, 1, 0, 1], 'each class equally'),
+        ('DefaultSampler', None, [60, 30, 0, 10], 'as often as among its'),
+        (
+            'DefaultSampler',
+            dict(type='CrossEntropyLoss', class_weight=[1, 2, 3, 4]),
+            [60, 30, 0, 10],
+            'as often as among its',
+        ),
+        # 1 / n times n.
+        (
+            'DefaultSampler',
+            dict(type='WeightedCrossEntropyLoss'),
+            [1, 1, 0, 1],
+            'times its weight in the loss',
+        ),
+        # n (1 - b) / (1 - b^n), b = .5
+        (
+            'DefaultSampler',
+            dict(
+                type='WeightedCrossEntropyLoss',
+                class_weight='effective_number',
+                beta=0.5,
+            ),
+            [60 / (1 - 2**-60), 30 / (1 - 2**-30), 0, 10 / (1 - 2**-10)],
+            'times its weight in the loss',
+        ),
+        (
+            'ClassBalancedSampler',
+            dict(type='WeightedCrossEntropyLoss', class_weight=[1, 2, 5, 3]),
+            [1, 2, 0, 3],
+            'each class equally often, times its weight in the loss',
+        ),
+        (
+            'DefaultSampler',
+            dict(type='WeightedCrossEntropyLoss', class_weight=None),
+            [60, 30, 0, 10],
+            'as often as among its',
+        ),
+        ('RepeatAugSampler', None, [60, 30, 0, 10], 'drawn is not known'),
+        (None, None, [60, 30, 0, 10], 'drawn is not known'),
+    ],
+)
+def test_shares_that_a_classifier_was_fitted_for(
+    root, sampler, loss, shares, text
+):
+    found = training(root, sampler=sampler, loss=loss)
+    got, said = found.shares(np.array([60, 30, 0, 10]))
+    np.testing.assert_allclose(got, np.array(shares) / sum(shares), rtol=1e-9)
+    assert text in said
+    assert ('not known' in said) == (sampler in (None, 'RepeatAugSampler'))
+    assert ('loss' in said) == ('loss' in text)
+
+
+def test_the_shipped_training_draws_each_class_equally_often():
+    got, said = read('resnet_tiny_val_bm').shares(np.array([60, 30, 0]))
+    assert got.tolist() == [0.5, 0.5, 0]
+    assert said == 'each class equally often'

@@ -16,6 +16,11 @@ BACKBONE = dict(
     strides=[2, 2, 2, 2],
 )
 CODES = ('BLA', 'LYT', 'NGS')
+PRIOR = dict(
+    shares=[0.5, 0.3, 0.2],
+    text='each class as often as among its training images',
+    calibration=[1 / 3] * 3,
+)
 
 
 def tiny_bundle(seed: int = 0, **changes: object) -> Bundle:
@@ -51,7 +56,7 @@ def tiny_bundle(seed: int = 0, **changes: object) -> Bundle:
             tuple(f'{i}.jpg' for i in range(30)),
             (picture.tobytes(),) * 30,
         ),
-        info=dict(method='random weights'),
+        info=dict(method='random weights', prior=PRIOR),
         card='# A tiny bundle\n',
     )
     return Bundle(**{**fields, **changes})

@@ -5,13 +5,16 @@ from scipy.stats import binomtest
 from bm_plugins.datasets.matek_classes import CLASSES, FULL_NAMES
 from bm_plugins.errors import InputError
 from bm_plugins.report.differential import differential
+from bm_plugins.report.differential_notes import ALL_DECIDED
 from bm_plugins.report.differential_scheme import read_scheme
+from tests.report.slide import slide_of
 
 CODES = ('BLA', 'NGS', 'EBO', 'LYT', 'ART')
 NAMES = ('Blasts', 'Segmented', 'Erythroblasts', 'Lymphocytes', 'Artefacts')
 SCHEME = read_scheme(None, CODES)
 COUNTS = [25, 300, 150, 25, 40]
 DOUBTFUL = [5, 20, 10, 5, 30]
+CELLS = sum(COUNTS)
 
 
 def of(counts=COUNTS, doubtful=DOUBTFUL, **kwargs):
@@ -22,8 +25,15 @@ def column(found, name):
     return [getattr(row, name) for row in found.rows]
 
 
+def ends(found):
+    """All intervals of the counts."""
+    rows = (*found.rows, *found.by_smear)
+    found_ends = [x for row in rows for x in (row.low, row.high)]
+    return [*found_ends, found.me_low, found.me_high]
+
+
 def test_by_hand():
-    found = of()
+    found = of(decided=CELLS)
     assert (found.total, found.left_out, found.doubtful) == (500, 40, 40)
     assert column(found, 'code') == list(CODES)
     assert column(found, 'full_name') == list(NAMES)
@@ -48,15 +58,16 @@ def test_by_hand():
     assert found.rows[0].low == pytest.approx(3.41, abs=0.005)
     assert found.rows[0].high == pytest.approx(7.28, abs=0.005)
     for row in found.rows[:4]:
-        ends = binomtest(row.count, 500).proportion_ci(method='wilson')
-        assert row.low == pytest.approx(100 * ends.low, rel=1e-12)
-        assert row.high == pytest.approx(100 * ends.high, rel=1e-12)
+        low, high = binomtest(row.count, 500).proportion_ci(method='wilson')
+        assert row.low == pytest.approx(100 * low, rel=1e-12)
+        assert row.high == pytest.approx(100 * high, rel=1e-12)
     assert found.rows[4].low is None and found.rows[4].high is None
     # (25 + 300) : 150.
-    ends = binomtest(325, 475).proportion_ci(method='wilson')
+    low, high = binomtest(325, 475).proportion_ci(method='wilson')
     assert found.me_ratio == pytest.approx(13 / 6)
-    assert found.me_low == pytest.approx(ends.low / (1 - ends.low))
-    assert found.me_high == pytest.approx(ends.high / (1 - ends.high))
+    assert found.me_low == pytest.approx(low / (1 - low))
+    assert found.me_high == pytest.approx(high / (1 - high))
+    assert found.trust == ALL_DECIDED
     # 500 cells, and 40 of them doubtful, are within the limits.
     assert found.warnings == ()
     assert found.notes[0] == 'Research use only, not for diagnosis.'
@@ -65,29 +76,72 @@ def test_by_hand():
     )
 
 
-def test_adjusted_by_hand():
-    # Of true 50, 250, 150, 50 counted cells and 40 artefacts a model that
-    # calls a fifth of the blasts segmented, and one in 25 segmented an
-    # artefact, finds 40, 250, 150, 50 and 50.
-    confusion = np.diag([80, 96, 100, 100, 100])
-    confusion[0, 1], confusion[1, 4] = 20, 4
-    found = of([40, 250, 150, 50, 50], [0] * 5, confusion=confusion)
-    assert column(found, 'percent')[:2] == pytest.approx(
-        [100 * 40 / 490, 100 * 250 / 490]
-    )
+@pytest.mark.parametrize('decided', [0, 1, CELLS - 1])
+def test_no_interval_until_a_person_has_decided_on_every_cell(decided):
+    smears = dict(s1=[5, 100, 50, 5, 0], s2=[20, 200, 100, 20, 40])
+    found = of(decided=decided, smears=smears)
+    assert {*ends(found)} == {None}
+    assert column(found, 'percent')[:4] == [5, 60, 30, 5]
+    assert found.by_smear[0].percent == 100 * 5 / 160
+    assert found.me_ratio == pytest.approx(13 / 6)
+    if decided:
+        assert f'has decided on {decided} of the cells' in found.trust
+    else:
+        assert 'no interval can be given' in found.trust
+    found = of(decided=CELLS, smears=smears)
+    shown = [x is not None for x in ends(found)]
+    # Those of the artefacts, which are not counted, are missing.
+    assert shown == [True] * 8 + [False] * 2 + [True] * 18
+    low, high = binomtest(5, 160).proportion_ci(method='wilson')
+    assert found.by_smear[0].low == pytest.approx(100 * low)
+    assert found.by_smear[0].high == pytest.approx(100 * high)
+
+
+def test_adjusted_where_the_model_makes_no_error():
+    true = [50, 250, 150, 50, 40]
+    estimate, counts = slide_of(true, [30] * 5, apart=9)
+    assert counts.tolist() == true
+    found = of(counts, [0] * 5, estimate=estimate)
+    # The artefacts are no part of the 100 %.
     assert column(found, 'adjusted') == pytest.approx(
         [10, 50, 30, 10, None], abs=0.01
     )
+    m_e, low, high = found.me_adjusted
+    assert m_e == pytest.approx(300 / 150, abs=0.01)
+    # Nearly Wilson's: the 540 cells, and what 30 images may not have shown.
     for row in found.rows[:4]:
-        assert row.adjusted_low < row.adjusted < row.adjusted_high
-        assert row.adjusted_high - row.adjusted_low > row.high - row.low - 0.3
+        by_chance = binomtest(row.count, 500).proportion_ci(method='wilson')
+        wanted = 100 * (by_chance.high - by_chance.low)
+        assert 0.8 * wanted < row.adjusted_high - row.adjusted_low < 2 * wanted
+        assert row.adjusted_low < row.percent < row.adjusted_high
     assert found.rows[4].adjusted_low is found.rows[4].adjusted_high is None
-    assert not any('Not adjusted' in note for note in found.notes)
+    assert low < 2 < high
+    assert {*ends(found)} == {None}
+    assert 'Go by the estimated percentages' in found.trust
+    assert 'lies outside' not in found.trust
+
+
+def test_adjusted_where_one_kind_prevails():
+    # Nine in ten are segmented; equal shares take too few of them for it.
+    true = [10, 900, 50, 20, 20]
+    estimate, counts = slide_of(true, [100] * 5, apart=1.5)
+    assert counts[1] < 760
+    found = of(counts, [0] * 5, estimate=estimate)
+    shares = 100 * np.array(true[:4]) / 980
+    for row, share in zip(found.rows, shares, strict=False):
+        assert row.adjusted_low < share < row.adjusted_high
+        assert row.adjusted_low <= row.adjusted <= row.adjusted_high
+    assert sum(column(found, 'adjusted')[:4]) == pytest.approx(100)
+    assert 'Here the count in % of BLA, NGS, ' in found.trust
+    m_e, low, high = found.me_adjusted
+    assert low <= m_e <= high and low < 910 / 50 < high
+    assert found.me_ratio < 6 < m_e
 
 
 def test_not_adjusted():
-    confusion = np.diag([9, 96, 100, 0, 0])
-    found = of(confusion=confusion)
+    images = [4, 96, 100, 0, 0]
+    estimate, counts = slide_of(COUNTS, images)
+    found = of(counts, [0] * 5, estimate=estimate)
     assert [row.adjusted is None for row in found.rows] == [
         True,
         False,
@@ -96,14 +150,29 @@ def test_not_adjusted():
         True,
     ]
     assert found.rows[3].adjusted_low is found.rows[3].adjusted_high is None
-    assert any('Not adjusted: BLA, LYT. ' in note for note in found.notes)
-    assert any('no adjusted estimate' in note for note in of().notes)
+    assert any('Not estimated: BLA, LYT. ' in note for note in found.notes)
+    # Blasts are of the ratio though their own share is not shown.
+    m_e, low, high = found.me_adjusted
+    adjusted = column(found, 'adjusted')
+    assert adjusted[1] / adjusted[2] < m_e and low <= m_e <= high
+    without = of()
+    assert any('no estimated percentages' in x for x in without.notes)
+    assert without.me_adjusted == (None,) * 3
+    assert {*column(without, 'adjusted')} == {None}
+
+
+def test_no_ratio_is_estimated_where_a_side_is_not_measured():
+    estimate, counts = slide_of(COUNTS, [50, 50, 4, 50, 50])
+    found = of(counts, [0] * 5, estimate=estimate)
+    assert found.me_adjusted == (None,) * 3
+    assert found.me_ratio is not None
 
 
 def test_no_counted_cell():
-    confusion = np.diag([100] * 5)
+    estimate, counts = slide_of([0, 0, 0, 0, 7], [20] * 5, apart=9)
+    assert counts.tolist() == [0, 0, 0, 0, 7]
     with np.errstate(all='raise'):
-        found = of([0, 0, 0, 0, 7], [0, 0, 0, 0, 3], confusion=confusion)
+        found = of(counts, [0, 0, 0, 0, 3], estimate=estimate)
     assert (found.total, found.left_out, found.doubtful) == (0, 7, 0)
     for name in ('percent', 'low', 'high', 'percent_sure', 'adjusted'):
         assert column(found, name) == [None] * 5
@@ -111,7 +180,8 @@ def test_no_counted_cell():
     assert found.warnings == (
         'There is no counted cell, so there are no percentages.',
     )
-    assert not any('Not adjusted' in note for note in found.notes)
+    assert found.me_adjusted == (None,) * 3 and found.trust == ''
+    assert not any('Not estimated' in note for note in found.notes)
 
 
 def test_more_cells_left_out_than_counted():
@@ -128,11 +198,11 @@ def test_all_cells_doubtful():
 
 
 def test_nothing_on_a_side_of_the_ratio():
-    found = of([0, 500, 0, 0, 0], [0] * 5)
+    found = of([0, 500, 0, 0, 0], [0] * 5, decided=500)
     assert found.me_ratio is None and found.me_high is None
     assert found.me_low == pytest.approx(500 / 1.959963984540054**2)
     assert any('no erythroid cell was counted' in x for x in found.notes)
-    found = of([0, 0, 100, 400, 0], [0] * 5)
+    found = of([0, 0, 100, 400, 0], [0] * 5, decided=500)
     assert (found.me_ratio, found.me_low) == (0, 0) and found.me_high < 0.05
     assert any('ratio is 0' in note for note in found.notes)
 
@@ -177,7 +247,7 @@ def test_the_collection_s_classes():
 def test_errors():
     with pytest.raises(InputError, match='of 5 classes: counts, doubtful'):
         of(counts=[1, 2, 3])
-    with pytest.raises(InputError, match=r'expected \[.*\(5, 5\)\]'):
-        of(confusion=np.eye(4))
+    with pytest.raises(InputError, match=r'expected \(5,\) each'):
+        of(doubtful=[1, 2, 3, 4])
     with pytest.raises(InputError, match='26 of 25 cells of BLA are doubtful'):
         of(doubtful=[26, 0, 0, 0, 0])

@@ -1,15 +1,21 @@
+from dataclasses import replace
+
 import pytest
 
+from bm_plugins.report.differential import differential
 from bm_plugins.report.differential_notes import (
+    ALL_DECIDED,
     adjusted_notes,
     general_notes,
     left_out_note,
     ratio_notes,
+    trust,
     warnings_of,
 )
 from bm_plugins.report.differential_scheme import read_scheme
 
 SCHEME = read_scheme(None, ['BLA'])
+TWO = read_scheme(None, ['BLA', 'NGS'])
 
 
 @pytest.mark.parametrize(
@@ -123,9 +129,31 @@ def test_no_ratio_without_a_class_on_each_side(groups, side):
 
 def test_adjusted():
     (found,) = adjusted_notes(None)
-    assert found.startswith('There is no adjusted estimate')
+    assert found.startswith('There are no estimated percentages')
+    assert 'for which mixture of classes it was fitted' in found
     (found,) = adjusted_notes([])
-    assert 'as it did on its calibration images' in found
+    assert 'errors that the model made on its calibration images' in found
+    assert 'another stain or scanner may break that' in found
     found = adjusted_notes(['ABE', 'FGC'])
-    assert found[1].startswith('Not adjusted: ABE, FGC. ')
-    assert 'fewer than 10 calibration images' in found[1]
+    assert found[1].startswith('Not estimated: ABE, FGC. ')
+    assert 'fewer than 5 calibration images' in found[1]
+
+
+def test_which_figures_to_go_by():
+    assert trust(0, 0, False, False, ()) == ''
+    assert trust(0, 0, True, True, ()) == ''
+    assert trust(9, 9, True, False, ()) == ALL_DECIDED
+    assert 'on 1 of the cells' in trust(9, 1, False, False, ())
+    text = trust(5000, 1234, False, False, ())
+    assert 'has decided on 1,234 of the cells' in text
+    assert 'look through the cells' in trust(9, 0, False, False, ())
+    made = differential([10, 90], [0, 0], TWO, TWO.groups, ['', ''])
+    rows = [
+        replace(row, adjusted=5.0, adjusted_low=low, adjusted_high=high)
+        for row, low, high in zip(made.rows, (10, 95), (12, 99), strict=True)
+    ]
+    text = trust(100, 0, False, True, rows)
+    assert text.startswith('Go by the estimated percentages')
+    assert 'Here the count in % of NGS lies' in text
+    assert 'Here' not in trust(100, 0, False, True, rows[:1])
+    assert 'Here' not in trust(100, 0, False, True, made.rows)

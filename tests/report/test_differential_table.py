@@ -1,6 +1,5 @@
 import csv
 
-import numpy as np
 import pytest
 from scipy.stats import binomtest
 
@@ -11,6 +10,7 @@ from bm_plugins.report.differential_table import (
     write_by_smear,
     write_differential,
 )
+from tests.report.slide import slide_of
 
 CODES = ('BLA', 'NGS', 'EBO', 'ART')
 NAMES = ('Blasts', 'Segmented, "ripe"', 'Erythroblasts', '=1+1 Ärtefakte')
@@ -22,7 +22,7 @@ def found(counts=(25, 325, 150, 40), doubtful=(5, 70, 10, 30), **kwargs):
 
 
 def test_as_text(tmp_path):
-    write_differential(found(), tmp_path / 'differential.csv')
+    write_differential(found(decided=540), tmp_path / 'differential.csv')
     # The intervals are scipy's, binomtest(k, 500).proportion_ci.
     lines = (tmp_path / 'differential.csv').read_text('utf-8').splitlines()
     assert lines[:8] == [
@@ -40,6 +40,13 @@ def test_as_text(tmp_path):
         'ratio,M:E,Myeloid to erythroid ratio,,,,,,,,,,,,2.3333,1.9277,'
         '2.8244,',
     ]
+    write_differential(found(), tmp_path / 'differential.csv')
+    lines = (tmp_path / 'differential.csv').read_text('utf-8').splitlines()
+    # None of them before a person has decided on the cells.
+    assert (lines[1], lines[7]) == (
+        'class,BLA,Blasts,myeloid,yes,25,5,5.0000,,,4.8193,,,,,,,',
+        'ratio,M:E,Myeloid to erythroid ratio,,,,,,,,,,,,2.3333,,,',
+    )
 
 
 def read(file):
@@ -49,7 +56,8 @@ def read(file):
 
 def test_read_back(tmp_path):
     file = tmp_path / 'differential.csv'
-    given = found(confusion=np.diag([50] * 4))
+    estimate, counts = slide_of([50, 650, 300, 80], [50] * 4)
+    given = found(counts, (10, 140, 20, 60), estimate=estimate)
     write_differential(given, file)
     rows = read(file)
     classes = {row['code']: row for row in rows if row['kind'] == 'class'}
@@ -58,7 +66,7 @@ def test_read_back(tmp_path):
         line = classes[row.code]
         assert line['name'] == row.full_name
         assert int(line['count']) == row.count
-        for name in ('percent', 'low', 'high', 'adjusted', 'adjusted_high'):
+        for name in [*line][7:14]:
             value = getattr(row, name)
             written = float(line[name]) if line[name] else None
             assert written == pytest.approx(value, abs=5e-5)
@@ -66,12 +74,18 @@ def test_read_back(tmp_path):
     (total,) = (row for row in rows if row['code'] == 'TOTAL')
     assert int(total['count']) == sum(int(x['count']) for x in counted)
     assert sum(float(x['percent']) for x in counted) == pytest.approx(100)
+    (line,) = (row for row in rows if row['code'] == 'M:E')
+    ratios = [float(line[name]) for name in [*line][11:15]]
+    wanted = [*given.me_adjusted, given.me_ratio]
+    assert ratios == pytest.approx(wanted, abs=5e-5)
+    assert [*line][11] == 'adjusted' and 1 < ratios[1] < ratios[0] < ratios[2]
     texts = {
         kind: tuple(row['text'] for row in rows if row['kind'] == kind)
         for kind in ('warning', 'note')
     }
-    assert texts == {'warning': given.warnings, 'note': given.notes}
-    assert len(given.warnings) == 1  # 85 of 500 are doubtful
+    notes = (given.trust, *given.notes)
+    assert texts == {'warning': given.warnings, 'note': notes}
+    assert len(given.warnings) == 1  # many are doubtful
 
 
 @pytest.mark.parametrize(
@@ -80,7 +94,7 @@ def test_read_back(tmp_path):
 )
 def test_no_infinity_and_no_nan(tmp_path, counts, ratio):
     file = tmp_path / 'differential.csv'
-    write_differential(found(counts, (0, 0, 0, 0)), file)
+    write_differential(found(counts, (0,) * 4, decided=sum(counts)), file)
     rows = read(file)
     (line,) = (row for row in rows if row['code'] == 'M:E')
     assert [line['ratio'], line['ratio_low'], line['ratio_high']] == ratio
@@ -97,7 +111,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 def test_each_smear_beside_the_sum(tmp_path):
     file = tmp_path / 'by_smear.csv'
     smears = dict(s1=[5, 95, 100, 40], s2=[20, 230, 50, 0])
-    write_by_smear(found(smears=smears), file)
+    write_by_smear(found(smears=smears, decided=540), file)
     rows = read(file)
     assert [(r['smear'], r['code'], r['count']) for r in rows] == [
         *(('s1', 'BLA', '5'), ('s1', 'NGS', '95'), ('s1', 'EBO', '100')),
@@ -109,6 +123,9 @@ def test_each_smear_beside_the_sum(tmp_path):
         100 * end for end in binomtest(5, 200).proportion_ci(method='wilson')
     )
     assert first == pytest.approx([2.5, low, high], abs=5e-5)
+    write_by_smear(found(smears=smears), file)
+    bare = [rows_[key] for rows_ in read(file) for key in ('low', 'high')]
+    assert {*bare} == {''} and read(file)[0]['percent'] == '2.5000'
     one = found(smears=dict(s1=[25, 325, 150, 40]))
     assert one.by_smear == ()
     write_by_smear(one, file)  # what is there is of another prediction

@@ -102,6 +102,11 @@ def test_tables_features_and_page(predict, cells, tmp_path):
     with h5py.File(file) as stored:
         assert stored['features'].shape == (11, 64)
         assert [*stored['paths'].asstr()] == paths
+    of_slide = rows(out / 'slide_classes.csv')
+    assert [row['path'] for row in of_slide] == paths
+    assert {row['code'] for row in of_slide} <= {*CODES}
+    assert 'Go by the estimated percentages' in said
+    assert 'slide_classes.csv differential.csv' in said
     page = (out / 'report.html').read_text()
     assert 's2/5.jpg' in page and 'cells.bundle' in page
 
@@ -140,6 +145,7 @@ def test_corrections(predict, tool, cells, tmp_path):
     status, said, error = predict(cells, out, '--corrections', file)
     assert status == 0, error
     assert ' of the classes are those of a person' in said
+    assert 'A person has decided on 8 of the cells' in said
     assert 'differential.csv differential_by_smear.csv report.html' in said
     assert (out / 'predictions.csv').read_bytes() == table
     expected = ['NGS'] * 8 + before[8:]

@@ -35,6 +35,7 @@ function makeFigures(data, store) {
     const result = differential(classes, counts.found, data.z2);
     const complete = data.whole && cells.every((_, i) => store.decided(i));
     document.body.classList.toggle('complete', complete);
+    if (!complete) result.ratio = { value: result.ratio.value };
     for (const row of rows) {
       const c = row.dataset.class;
       const { count, percent, low, high } = result.rows[c];
@@ -54,9 +55,8 @@ function makeFigures(data, store) {
     get('corrected').textContent =
       cells.reduce((sum, _, i) => sum + store.changed(i), 0);
     if (data.ratio) {
-      const { value, low, high } = complete ? result.ratio
-        : { value: result.ratio.value };
-      get('me').textContent = ratioText({ value, low, high });
+      const { value, low, high } = result.ratio;
+      get('me').textContent = ratioText(result.ratio);
       get('me').dataset.value = [value, low, high].join(' ');
     }
     showWarnings(result.total);
@@ -87,10 +87,10 @@ function makeFigures(data, store) {
   // As trust() in bm_plugins/report/differential_notes.py.
   function showTrust(complete) {
     const made = cells.filter((_, i) => store.decided(i)).length;
-    if (made) {
-      get('trust').textContent = complete ? data.trust.all
-        : data.trust.some.replace('{}', digits(made));
-    } else get('trust').textContent = data.trust.none;
+    const { written, all, some } = data.trust;
+    get('trust').textContent = !store.decisions().length ? written
+      : complete ? all : some.replace('{}', digits(made));
+    get('trust').hidden = !get('trust').textContent;
   }
 
   function share(result, c) {

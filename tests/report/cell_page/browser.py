@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from selenium.webdriver.common.by import By
 from bm_plugins.report.cell_report import ReportCell, write_cell_report
 from bm_plugins.report.differential import differential
 from bm_plugins.report.differential_scheme import Scheme
+from tests.report.slide import slide_of
 
 EVIL = '<img src=x onerror=alert(1)>.jpg'
 WORSE = '"\';</script><script>alert(2)</script><!--\u2028,é\n.jpg'
@@ -60,23 +62,39 @@ def gallery():
     ]
 
 
-def expected(counts=COUNTS, doubtful=DOUBTFUL):
-    """The differential in Python."""
-    confusion = 20 * np.eye(6, dtype=int) + 1
-    return differential(counts, doubtful, SCHEME, CLASSES, NAMES, confusion)
+def expected(counts=COUNTS, doubtful=DOUBTFUL, decided=1, estimate=None):
+    """The differential in Python, of the gallery: one is corrected in it."""
+    return differential(
+        *(counts, doubtful, SCHEME, CLASSES, NAMES),
+        estimate=estimate,
+        decided=decided,
+    )
+
+
+def estimated(file, **changes):
+    """Write a report with an estimate: no person has decided on a cell.
+
+    Returns:
+        tuple: The file, its cells, and the differential.
+    """
+    estimate, _ = slide_of([30, 30, 156, 64, 31, 220], [50] * 5 + [3])
+    made = expected(decided=0, estimate=estimate)
+    cells = [replace(cell, corrected=None) for cell in gallery()]
+    return write(file, cells, differential=made, **changes), cells, made
 
 
 def write(file, cells=None, counts=COUNTS, doubtful=DOUBTFUL, **changes):
     """Write the report."""
+    cells = gallery() if cells is None else cells
+    decided = sum(cell.corrected is not None for cell in cells)
     arguments = dict(
-        differential=expected(counts, doubtful),
+        differential=expected(counts, doubtful, decided),
         scheme=SCHEME,
         classes=CLASSES,
         full_names=NAMES,
         counts=counts,
         facts={'Model': '<b>bold</b> & "quoted"', EVIL: WORSE},
     )
-    cells = gallery() if cells is None else cells
     write_cell_report(file, cells, **(arguments | changes))
     return file
 

@@ -21,19 +21,33 @@ def assert_figures(page, wanted):
     assert page.text('total') == str(wanted.total)
     assert page.text('left-out') == str(wanted.left_out)
     assert page.text('doubtful') == str(wanted.doubtful)
+    checked = wanted.me_low is not None
     ratio = [wanted.me_ratio, wanted.me_low, wanted.me_high]
+    ratio = ratio[: 3 if checked else 1]
     value = page.get('me').get_attribute('data-value').split()
     np.testing.assert_allclose([float(v) for v in value], ratio, rtol=1e-12)
-    assert page.text('me') == '{} ({}–{})'.format(
+    assert page.text('me') == ('{} ({}–{})' if checked else '{}').format(
         *(fixed(x, 2) for x in ratio)
     )
+    live = f'{wanted.total} counted · M:E {page.text("me")}'
+    assert page.text('live') == live
     found = {row[0]: row[1:] for row in page.figures()}
     for number, row in enumerate(wanted.rows):
         count, apart, percent, interval = found[number]
         assert (int(count), int(apart)) == (row.count, row.doubtful)
         if row.counted:
-            got = [float(percent), *map(float, interval.split())]
-            want = [row.percent, row.low, row.high]
-            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(float(percent), row.percent, 1e-12)
         else:
-            assert (percent, interval) == ('–', '–')
+            assert percent == '–'
+        if row.counted and checked:
+            got = [*map(float, interval.split())]
+            np.testing.assert_allclose(
+                got, [row.low, row.high], rtol=1e-12, atol=1e-12
+            )
+        else:
+            assert interval == '–'
+    shown = page.js(
+        'return [...document.querySelectorAll(".checked")].map('
+        '(cell) => cell.checkVisibility())'
+    )
+    assert {*shown} == {checked}

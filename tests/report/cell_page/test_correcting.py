@@ -1,8 +1,11 @@
 """A person corrects cells; the figures follow and are Python's."""
 
+from dataclasses import replace
+
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from bm_plugins.report.differential_notes import ALL_DECIDED
 from tests.report.cell_page.browser import (
     CLASSES,
     EVIL,
@@ -235,3 +238,38 @@ def test_a_page_with_all_doubtful_cells_says_no_more_than_that(driver, folder):
     page.filter('all')
     page.start().keys(Keys.ENTER, Keys.SPACE)
     assert page.text('status') == 'No doubtful cell is unchecked.'
+
+
+def test_intervals_once_all_cells_are_decided(driver, folder):
+    cells = [
+        cell('a.jpg', 'BLA', 0.4, (), 'unsure'),
+        *(cell(f'{i}.jpg', 'NGS', 0.9) for i in range(6)),
+        cell('e.jpg', 'EBO', 0.9, corrected='EBO'),
+    ]
+    counts, apart = [0, 1, 1, 0, 0, 6], [0, 1, 0, 0, 0, 0]
+    page = Page(
+        driver, write(folder / 'all.html', cells, counts, apart), cells
+    )
+    assert_figures(page, expected(counts, apart))
+    page.start().keys(Keys.ENTER)
+    page.filter(CLASSES.index('NGS'))
+    page.card('0.jpg').click()
+    page.keys(Keys.CONTROL + 'a')
+    assert 'decided on 2 of the cells' in page.text('trust')
+    page.keys(Keys.ENTER)
+    done = expected(counts, [0] * 6, 8)
+    assert page.text('trust') == done.trust == ALL_DECIDED
+    assert done.me_low is not None
+    assert_figures(page, done)
+    page.keys('u')
+    assert_figures(page, expected(counts, [0] * 6, 2))
+    # The same, as the file is written and read.
+    cells = [replace(x, corrected=x.code) for x in cells]
+    page = Page(driver, write(folder / 'all.html', cells, counts, [0] * 6))
+    assert page.text('trust') == ALL_DECIDED
+    assert_figures(page, done)
+    # A page that does not show all cells cannot have them all decided.
+    more = [0, 1, 1, 0, 0, 7]
+    page = Page(driver, write(folder / 'all.html', cells, more, [0] * 6))
+    assert 'decided on 8 of the cells' in page.text('trust')
+    assert_figures(page, expected(more, [0] * 6, 8))

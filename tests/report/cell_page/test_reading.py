@@ -1,7 +1,10 @@
 """What is on the page, on a screen, a small one and on paper."""
 
+from dataclasses import replace
+
 from selenium.webdriver.common.keys import Keys
 
+from bm_plugins.report.cell_report import fixed
 from bm_plugins.report.differential import differential
 from bm_plugins.report.differential_scheme import Scheme
 from tests.report.cell_page.browser import (
@@ -13,6 +16,7 @@ from tests.report.cell_page.browser import (
     WORSE,
     Page,
     cell,
+    estimated,
     expected,
     write,
 )
@@ -99,6 +103,96 @@ for (const e of document.querySelectorAll('body *')) {
   if ((a + .05) / (b + .05) < 4.5) found.push(e.outerHTML.slice(0, 80));
 }
 return found"""
+
+
+COLUMN = """
+return [...document.querySelectorAll('td.adjusted')].map(
+  (cell) => [cell.parentElement.dataset.class, cell.innerText])"""
+TITLES = """
+return [...document.querySelectorAll('#figures thead th')].filter(
+  (cell) => cell.checkVisibility()).map((cell) => cell.textContent)"""
+
+
+def test_the_estimate_is_beside_the_counts(driver, folder):
+    file, cells, made = estimated(folder / 'estimate.html')
+    page = Page(driver, file, cells)
+    assert_figures(page, made)
+    assert page.js(TITLES) == [
+        *('Class', 'Estimated % (95 % interval)', 'Count', 'Count in\xa0%'),
+        *('Doubtful', 'Group'),
+    ]
+    column = dict(page.js(COLUMN))
+    assert {made.rows[int(i)].code for i, x in column.items() if x == '–'} == {
+        'ART',  # not counted
+        'NGS',  # three calibration images
+    }
+    for row in made.rows[1:-1]:
+        ends = f'({fixed(row.adjusted_low)}–{fixed(row.adjusted_high)})'
+        said = column[str(CLASSES.index(row.code))]
+        assert said.split() == [fixed(row.adjusted), ends]
+    estimate = 'return document.querySelector("dd.adjusted").textContent'
+    assert page.js(estimate) == '{} ({}–{})'.format(
+        *(fixed(x, 2) for x in made.me_adjusted)
+    )
+    assert page.text('trust') == made.trust
+    assert page.get('trust').is_displayed()
+    struck = (
+        'return [...document.querySelectorAll(".adjusted")].map('
+        '(cell) => getComputedStyle(cell).textDecorationLine)'
+    )
+    assert {*page.js(struck)} == {'none'}
+    page.card('f.jpg').click()
+    page.keys('l', 'y', 't')
+    assert {*page.js(struck)} == {'line-through'}
+    assert page.js(CONTRAST) == []
+    assert 'has decided on 1 of the cells' in page.text('trust')
+    page.keys('u')
+    assert page.text('trust') == made.trust
+    assert {*page.js(struck)} == {'none'}
+    # Without an estimate there is no such column.
+    Page(driver, write(folder / 'report.html'))
+    assert 'Estimated' not in ''.join(page.js(TITLES))
+    assert page.js(COLUMN) == []
+
+
+def test_the_estimate_fits_and_has_names(driver, folder):
+    file, cells, _ = estimated(folder / 'estimate.html')
+    page = Page(driver, file, cells)
+    size = 'Emulation.setDeviceMetricsOverride'
+    table = page.driver.find_element('css selector', '.scroll')
+    root = page.driver.find_element('css selector', 'html')
+    fits = 'return arguments[0].scrollWidth <= arguments[0].clientWidth'
+    try:
+        for width in (360, 390, 700, 1024, 1280):
+            metrics = dict(width=width, height=900, deviceScaleFactor=1)
+            driver.execute_cdp_cmd(size, metrics | dict(mobile=width < 500))
+            assert page.js(fits, root) and page.js(fits, table), width
+            assert 'Estimated % (95 % interval)' in page.js(TITLES)
+    finally:
+        driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+    # As a screen reader has them: each column and row with its heading.
+    nodes = driver.execute_cdp_cmd('Accessibility.getFullAXTree', {})['nodes']
+    names = {
+        (x['role']['value'], x['name']['value'])
+        for x in nodes
+        if 'name' in x and 'role' in x
+    }
+    assert ('columnheader', 'Estimated % (95 % interval)') in names
+    assert ('columnheader', 'Count in\xa0%') in names
+    assert ('rowheader', 'BLA Blasts') in names
+    assert ('region', 'Differential table') in names
+    assert [e['message'] for e in driver.get_log('browser')] == []
+
+
+def test_sentences_with_markup_stay_text(driver, folder):
+    made = replace(expected(), trust=f'{NAMES[0]}<b>{EVIL}</b>')
+    page = Page(driver, write(folder / 'evil.html', differential=made))
+    assert page.text('trust') == made.trust
+    page.start().keys('l', 'y', 't', 'u')  # written by the browser
+    assert page.text('trust') == made.trust
+    count = 'return document.querySelectorAll(arguments[0]).length'
+    assert page.js(count, '#trust *') == 0 and page.js(count, 'script') == 2
+    assert [e['message'] for e in driver.get_log('browser')] == []
 
 
 def test_contrast_names_and_narrow_screens(page):
