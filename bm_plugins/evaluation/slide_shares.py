@@ -18,7 +18,7 @@ _PRIOR_IMAGES = 3
 _OPINION = 2
 # Images of each class as any other that none may have shown.
 _UNSEEN = 0.06
-_HALVINGS = 25
+_STEPS, _HALVINGS = 25, 20
 
 
 def likeliest_shares(
@@ -294,7 +294,7 @@ def _clipped_sum(
     """What differs from the values least and has the sum 1 within bounds."""
     reach = np.abs(values).max() + 1
     down, up = -reach, reach
-    for _ in range(2 * _HALVINGS):
+    for _ in range(50):
         middle = (down + up) / 2
         if np.clip(values + middle, low, high).sum() > 1:
             up = middle
@@ -304,8 +304,17 @@ def _clipped_sum(
 
 
 def _last_inside(inside, start: float, end: float) -> float:
-    """The farthest value from ``start`` to ``end`` that is inside."""
-    if inside(end):
+    """Where what is inside, and holds ``start``, ends on the way to ``end``.
+
+    Beyond it values may be inside again: of few images next to nothing is
+    known if the class were all there is.
+    """
+    for value in np.linspace(start, end, _STEPS + 1)[1:]:
+        if not inside(value):
+            end = value
+            break
+        start = value
+    else:
         return end
     for _ in range(_HALVINGS):
         middle = (start + end) / 2

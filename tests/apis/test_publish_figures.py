@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from bm_plugins.apis.bundle import Validation
 from bm_plugins.apis.publish_figures import bundle_figures, temperature_of
+from bm_plugins.evaluation.calibration import debiased_calibration_error
 from bm_plugins.apis.publish_info import prior_cautions
 from bm_plugins.evaluation.calibration import fit_temperature
 
@@ -99,12 +100,21 @@ def test_classes_that_one_of_the_parts_lacks():
 
 def test_figures_by_loops():
     known, test, t = outputs(0), outputs(1), 1.7
-    found = bundle_figures(known, t, test, CODES)
+    prior = np.array([0.5, 0.3, 0.2])
+    found = bundle_figures(known, t, test, CODES, prior)
     y = test.labels.numpy()
     p = softmax(test.logits.double().numpy() / t, 1)
     accuracy = found['accuracy', 'all']
     assert accuracy.value == pytest.approx(accuracy_score(y, p.argmax(1)))
     assert (accuracy.n, accuracy.classes) == (165, 3)
+    # as a classifier of the test's own mixture would say it
+    matched = p / prior * SUPPORT
+    matched /= matched.sum(1, keepdims=True)
+    error = found['calibration_error', 'all']
+    assert (error.value, error.low, error.high) == pytest.approx(
+        debiased_calibration_error(matched, y)[:3]
+    )
+    assert error.value != pytest.approx(debiased_calibration_error(p, y)[0])
     macro = f1_score(y, p.argmax(1), average='macro')
     assert found['macro_f1', 'all'].value == pytest.approx(macro)
     two = f1_score(y, p.argmax(1), labels=[0, 1], average='macro')
@@ -147,6 +157,7 @@ def test_class_without_test_images():
     test = outputs(1)
     kept = test.labels != 2
     fewer = Validation(*(part[kept] for part in vars(test).values()))
-    found = bundle_figures(outputs(0), 1, fewer, CODES)
+    prior = np.full(3, 1 / 3)
+    found = bundle_figures(outputs(0), 1, fewer, CODES, prior)
     assert ('coverage', 'C') not in found and ('f1', 'C') not in found
     assert found['coverage', 'all'].classes == 2
