@@ -10,9 +10,11 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from bm_plugins.apis.bundle import Validation
 from bm_plugins.apis.publish_figures import bundle_figures, temperature_of
-from bm_plugins.evaluation.calibration import debiased_calibration_error
 from bm_plugins.apis.publish_info import prior_cautions
-from bm_plugins.evaluation.calibration import fit_temperature
+from bm_plugins.evaluation.calibration import (
+    debiased_calibration_error,
+    fit_temperature,
+)
 
 CODES = ('A', 'B', 'C')
 SUPPORT = (100, 60, 5)
