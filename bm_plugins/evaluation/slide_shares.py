@@ -7,8 +7,9 @@ from scipy.special import stdtrit
 MIN_SUPPORT = 5
 _ROUNDS = 2000
 # How far the likeliest shares may be wrong where the calibration images
-# cannot tell: as much as the share, and 5 points more.
-_RELATIVE, _ABSOLUTE = 1.0, 0.05
+# cannot tell: as much as the share and 5 points more; in the interval up to
+# 10 more of a class that the model misses.
+_WRONG, _WRONG_IF_MISSED = 0.05, 0.1
 # Power of the shares in the classes' weights, between the model's own (0) and
 # those of the slide (1): with 1, what tells rare classes apart is lost.
 _POWER = 0.3
@@ -126,9 +127,9 @@ class SlideShares:
         self.likeliest = p0 = likeliest_shares(scores)
         support = np.bincount(labels, minlength=number)
         right = known.argmax(1) == labels
-        self.measured = (support >= MIN_SUPPORT) & (
-            np.bincount(labels[right], minlength=number) > 0
-        )
+        hits = np.bincount(labels[right], minlength=number)
+        self.measured = (support >= MIN_SUPPORT) & (hits > 0)
+        missed = (support - hits + 1) / (support + 2)
         self._cells, self._images = cells, np.maximum(support, 1)
         soft = (cells * p0 + 0.5) / (cells + number / 2)
         slide, images = (
@@ -145,8 +146,9 @@ class SlideShares:
         variance = self._variance_of_means(soft, means)
         # The probabilities sum to 1, so that one direction has no variance.
         variance += np.eye(number) * 1e-3 * np.trace(variance) / number
-        self._tau = _RELATIVE * p0 + _ABSOLUTE
-        weighted = means.T * self._tau**2
+        tau = p0 + _WRONG
+        self._tau = tau + _WRONG_IF_MISSED * missed**2
+        weighted = means.T * tau**2
         self._u = np.linalg.solve(variance + weighted @ means, weighted)
         self._response = means @ self._u  # (C, C): of class i, for share k
         self._estimates = p0 + (slide.mean(0) - p0 @ means) @ self._u
