@@ -15,7 +15,12 @@ from ..datasets.image_io import read_image
 from ..datasets.matek_classes import CLASSES
 from ..datasets.scale import PART, WIDE
 from ..errors import UnreadableImage
-from ..evaluation.slide_shares import SlideShares, at_equal_shares, at_shares
+from ..evaluation.slide_shares import (
+    MIN_SUPPORT,
+    SlideShares,
+    at_equal_shares,
+    at_shares,
+)
 from ..report.cell_report import ReportCell, write_cell_report
 from ..report.differential import Differential, differential
 from ..report.differential_scheme import Scheme
@@ -93,7 +98,7 @@ def write_report(
         scheme,
         bundle.classes,
         bundle.full_names,
-        None if corrections else estimate,
+        estimate,
         sums.smears,
         len(corrections),
     )
@@ -239,6 +244,10 @@ def _slide_shares(
         file.unlink(missing_ok=True)
         return None, 0
     held, prior = bundle.validation, bundle.prior
+    # A class that no calibration image checks must not be blown up.
+    few = held.labels.bincount(minlength=len(prior)).numpy() < MIN_SUPPORT
+    least = np.where(few & (prior > 0), 1 / len(prior), 0)
+    prior = np.maximum(prior, least)
     scores = at_equal_shares(read_scores(table, bundle.classes), prior)
     known = probabilities(held.logits, bundle.temperature)
     estimate = SlideShares(

@@ -134,6 +134,7 @@ def publish(
         per_class=per_class,
         figures=[asdict(figure) for figure in figures.values()],
     )
+    info['prior']['agrees'] = not off
     info['cautions'] += prior_cautions(off, classes)
     full_names = tuple(parts.test.metainfo.get('full_names', classes))
     return Bundle(

@@ -82,7 +82,7 @@ def origin(
             test_images_seen=seen[1],
         ),
         training_text=_training_text(training, parts, seen),
-        classifier_text=_classifier_text(parts, l2),
+        classifier_text=_classifier_text(parts, settings, l2),
         l2=l2,
         calibration_text=parts.calibration_text,
         test_text=parts.test_text,
@@ -221,11 +221,14 @@ def _training_text(
     return text
 
 
-def _classifier_text(parts: Parts, l2: float | None) -> str:
+def _classifier_text(
+    parts: Parts, settings: Settings, l2: float | None
+) -> str:
     if l2 is None:
         return "the checkpoint's, trained with the backbone."
+    kind = 'class-balanced' if settings.class_weight else 'unweighted'
     return (
-        f'fitted by cross-entropy to {len(parts.train)} images of '
+        f'fitted by {kind} cross-entropy to {len(parts.train)} images of '
         f'{"+".join(parts.train.split)}, L2 {l2:g} by cross-validation among '
         'them.'
     )

@@ -15,7 +15,7 @@ from ..datasets.parts import parse_fold, parse_split, parts_of, rows_of
 from ..errors import InputError
 from ..models.class_weights import class_weights
 
-EQUAL = 'each class equally often'
+EQUAL = 'each class that has training images equally often'
 NATURAL = 'each class as often as among its training images'
 
 

@@ -16,7 +16,12 @@ from ..atomic_write import atomic_write
 from ..errors import InputError
 from .cell_sections import FLAGS, sections, unseen
 from .differential import Differential
-from .differential_notes import ALL_DECIDED, PRECISE, SOME_DECIDED
+from .differential_notes import (
+    ALL_DECIDED,
+    PRECISE,
+    SOME_DECIDED,
+    UNTIL_ALL,
+)
 from .differential_scheme import GROUPS, Scheme
 
 PARTS = Path(__file__).parent / 'cell_page'
@@ -98,6 +103,7 @@ def write_cell_report(
     index = {code: number for number, code in enumerate(classes)}
     shown = [_cell(cell, index) for cell in cells]
     rows = {row.code: row for row in differential.rows}
+    estimated = any(row.adjusted is not None for row in rows.values())
     table = [
         dict(
             code=code,
@@ -118,7 +124,9 @@ def write_cell_report(
         ratio=differential.has_ratio,
         whole=len(shown) == sum(map(int, counts)),
         trust=dict(
-            all=ALL_DECIDED, some=SOME_DECIDED, written=differential.trust
+            all=ALL_DECIDED,
+            some=SOME_DECIDED + UNTIL_ALL[estimated],
+            written=differential.trust,
         ),
         warnings=len(differential.warnings),
         classes=table,
@@ -142,7 +150,7 @@ def write_cell_report(
         title=title,
         differential=differential,
         ratio=_ratio,
-        estimated=any(row.adjusted is not None for row in differential.rows),
+        estimated=estimated,
         rows=sorted(
             differential.rows,
             key=lambda row: (not row.counted, GROUPS.index(row.group)),

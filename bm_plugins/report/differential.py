@@ -143,9 +143,9 @@ def differential(
         scheme (Scheme): Which classes are counted, and their groups.
         classes (Sequence[str]): Codes (C,).
         full_names (Sequence[str]): Names (C,).
-        estimate (SlideShares): Of these cells. It is for the model's
-            suggestions alone: cells that a person corrected would be
-            corrected twice. Defaults to none.
+        estimate (SlideShares): By the model's own suggestions, whatever a
+            person has decided since. It is not shown where all is decided.
+            Defaults to none.
         smears (Mapping[str, Sequence[int]]): Smear -> its cells of each class
             (C,). Defaults to none, for not known.
         decided (int): Cells whose class a person chose or confirmed. Defaults
@@ -162,8 +162,8 @@ def differential(
     _check(counts, doubtful, classes, full_names)
     counted = np.array([scheme.counted[code] for code in classes], bool)
     groups = np.array([scheme.groups[code] for code in classes])
-    checked = decided == counts.sum()
-    if not counts[counted].sum():
+    checked = bool(decided == counts.sum())
+    if checked or not counts[counted].sum():
         estimate = None
     adjusted, me_adjusted = _adjusted(counted, groups, estimate)
     shares = _shares(counts, doubtful, counted, checked)
@@ -196,13 +196,19 @@ def differential(
         apart,
         *(ratio if checked else (ratio[0], None, None)),
         me_adjusted=me_adjusted,
-        trust=trust(total, decided, checked, estimate is not None, rows),
+        trust=trust(total, decided, checked, rows),
         warnings=warnings_of(total, apart, scheme, smears),
         notes=(
             *general_notes(classes, smears),
             *left_out_note({x.code: x.count for x in rows if not x.counted}),
-            *ratio_notes({x.code: x.group for x in rows if x.counted}, **sums),
-            *_adjusted_notes(classes, counted, estimate),
+            *ratio_notes(
+                {x.code: x.group for x in rows if x.counted},
+                **sums,
+                checked=checked,
+            ),
+            *_adjusted_notes(
+                classes, counted, estimate, me_adjusted == (None,) * 3
+            ),
         ),
         by_smear=tuple(_smear_rows(by_smear, classes, counted, checked)),
     )
@@ -249,12 +255,15 @@ def _check(
 
 
 def _adjusted_notes(
-    classes: Sequence[str], counted: np.ndarray, estimate: SlideShares | None
+    classes: Sequence[str],
+    counted: np.ndarray,
+    estimate: SlideShares | None,
+    without_ratio: bool,
 ) -> list[str]:
     if estimate is None:
         return adjusted_notes(None)
-    kept_raw = counted & ~estimate.measured
-    return adjusted_notes([classes[i] for i in kept_raw.nonzero()[0]])
+    kept_raw = (counted & ~estimate.measured).nonzero()[0]
+    return adjusted_notes([classes[i] for i in kept_raw], without_ratio)
 
 
 def _shares(

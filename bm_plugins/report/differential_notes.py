@@ -15,10 +15,17 @@ ALL_DECIDED = (
     'are of chance in which cells were counted.'
 )
 SOME_DECIDED = (
-    'Go by the counts. A person has decided on {} of the cells; the others '
-    "are the model's suggestions, mistakes included, so that no interval can "
-    'be given.'
+    "A person has decided on {} of the cells; the others are the model's "
+    'suggestions, mistakes included. '
 )
+# By whether there are estimated percentages.
+UNTIL_ALL = {
+    True: 'Until all are decided, go by the intervals of the estimated '
+    "percentages, which are of the model's own suggestions.",
+    False: 'Until all are decided, no interval can be given.',
+}
+# Percent left to classes without an estimate that must be said at once.
+_REST = 5
 # Smears up to which each has its number in the notes.
 _LISTED = 10
 
@@ -134,7 +141,7 @@ def left_out_note(left_out: Mapping[str, int]) -> list[str]:
 
 
 def ratio_notes(
-    groups: Mapping[str, str], myeloid: int, erythroid: int
+    groups: Mapping[str, str], myeloid: int, erythroid: int, checked: bool
 ) -> list[str]:
     """What the M:E ratio is of, and why it or an end of it is missing.
 
@@ -142,6 +149,8 @@ def ratio_notes(
         groups (Mapping[str, str]): Counted class -> its group.
         myeloid (int): Myeloid cells.
         erythroid (int): Erythroid cells.
+        checked (bool): A person has decided on every cell, so that the ratio
+            has an interval.
 
     Returns:
         list[str]: Sentences.
@@ -167,33 +176,36 @@ def ratio_notes(
         )
     if not erythroid:
         notes.append(
-            'There is no M:E ratio, as no erythroid cell was counted. '
-            + (
-                'Of its interval only the lower end is known.'
-                if myeloid
-                else 'No myeloid cell was counted either.'
-            )
+            'There is no M:E ratio of the counts, as no erythroid cell was '
+            'counted.'
+            + (' Of its interval only the lower end is known.' * checked)
+            if myeloid
+            else 'There is no M:E ratio of the counts, as neither a myeloid '
+            'nor an erythroid cell was counted.'
         )
     elif not myeloid:
         notes.append('The M:E ratio is 0, as no myeloid cell was counted.')
     return notes
 
 
-def adjusted_notes(not_adjusted: Sequence[str] | None) -> list[str]:
+def adjusted_notes(
+    not_adjusted: Sequence[str] | None, without_ratio: bool = False
+) -> list[str]:
     """What the adjusted estimate assumes.
 
     Args:
         not_adjusted (Sequence[str] or None): Counted classes without an
             adjusted figure. None: there is no estimate.
+        without_ratio (bool): The M:E ratio has none. Defaults to False.
 
     Returns:
         list[str]: Sentences.
     """
     if not_adjusted is None:
         return [
-            'There are no estimated percentages: they need a model that says '
-            'for which mixture of classes it was fitted, its outputs on '
-            'calibration images, and classes that no person has corrected.'
+            'There are no estimated percentages: they are for slides of which '
+            'a person has not decided on all cells, by models that say for '
+            'which mixture of classes they were fitted.'
         ]
     notes = [
         "The estimated percentages allow for this slide's own mixture of "
@@ -203,6 +215,10 @@ def adjusted_notes(not_adjusted: Sequence[str] | None) -> list[str]:
         'does there: another stain or scanner may break that, and no figure '
         'here shows it.'
     ]
+    if without_ratio:
+        notes.append(
+            'The M:E ratio is not estimated: of one of its sides no class is.'
+        )
     if not_adjusted:
         notes.append(
             f'Not estimated: {", ".join(not_adjusted)}. The model was tried '
@@ -216,7 +232,6 @@ def trust(
     total: int,
     decided: int,
     checked: bool,
-    estimated: bool,
     rows: Sequence[Any],
 ) -> str:
     """Which figures to go by, for whoever reads them first.
@@ -225,7 +240,6 @@ def trust(
         total (int): Counted cells.
         decided (int): Cells whose class a person chose or confirmed.
         checked (bool): These are all cells.
-        estimated (bool): There are estimated percentages.
         rows (Sequence[DifferentialRow]): The classes.
 
     Returns:
@@ -235,29 +249,36 @@ def trust(
         return ''
     if checked:
         return ALL_DECIDED
+    shown = [row for row in rows if row.adjusted is not None]
     if decided:
-        return SOME_DECIDED.format(f'{decided:,}')
-    if not estimated:
+        return SOME_DECIDED.format(f'{decided:,}') + UNTIL_ALL[bool(shown)]
+    if not shown:
         return (
             "The counts are the model's suggestions, mistakes included. How "
             'far they are off on this slide is not known, so that no interval '
             'can be given: look through the cells.'
         )
+    text = (
+        'Go by the intervals of the estimated percentages. The counts are the '
+        "model's suggestions; they are off where one kind of cell prevails or "
+        'the model confuses kinds, and the estimate allows for both. Where a '
+        'count in % lies within its interval, neither is shown to be the '
+        'better.'
+    )
     away = [
         row.code
-        for row in rows
-        if row.adjusted_low is not None
-        and not row.adjusted_low <= row.percent <= row.adjusted_high
+        for row in shown
+        if not row.adjusted_low <= row.percent <= row.adjusted_high
     ]
-    text = (
-        'Go by the estimated percentages and their intervals. The counts are '
-        "the model's suggestions; they are off where one kind of cell "
-        'prevails or the model confuses kinds, and the estimate allows for '
-        'both. Once you have corrected cells, go by the counts.'
-    )
     if away:
         text += (
             f' Here the count in % of {", ".join(away)} lies outside of its '
             'estimated interval.'
+        )
+    rest = 100 - sum(row.adjusted for row in shown)
+    if rest > _REST:
+        text += (
+            f' The estimate leaves {rest:.0f} % to classes that have none: '
+            'look through their cells.'
         )
     return text

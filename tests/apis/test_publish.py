@@ -121,11 +121,14 @@ def test_prediction_does_what_was_measured(swav, outputs):
 def test_mixture_that_the_classifier_is_fitted_for(swav, cells):
     assert swav.info['prior'] == dict(
         shares=[1 / 3] * 3,
-        text='each class equally often',
+        text='each class that has training images equally often',
         calibration=[3 / 21, 10 / 21, 8 / 21],
+        agrees=True,
     )
     assert swav.prior.tolist() == [1 / 3] * 3
-    assert 'fitted for cells with each class equally often, ' in swav.card
+    assert 'for cells with each class that has training images' in swav.card
+    assert 'they then agree class by class' in swav.card
+    assert 'fitted by class-balanced cross-entropy' in swav.card
     held = swav.validation
     at_images = np.array([3, 10, 8]) * 3
     found = fit_temperature(
@@ -140,7 +143,8 @@ def test_mixture_that_the_classifier_is_fitted_for(swav, cells):
     plain = _prior(replace(settings, class_weight=None), Training(), parts)
     assert plain['shares'] == [3 / 28, 14 / 28, 11 / 28]
     assert plain['text'].startswith('each class as often as among')
-    assert _prior(settings, Training(), parts) == swav.info['prior']
+    found = _prior(settings, Training(), parts)
+    assert dict(found, agrees=True) == swav.info['prior']
 
 
 def test_supervised_classifier_is_the_checkpoints(cells, tmp_path):
@@ -155,7 +159,7 @@ def test_supervised_classifier_is_the_checkpoints(cells, tmp_path):
     assert torch.equal(bundle.reference.labels, torch.arange(3))
     # The config is believed where the checkpoint says nothing.
     assert bundle.info['training']['parts'] == 'train'
-    assert bundle.info['prior']['text'] == 'each class equally often'
+    assert bundle.info['prior']['text'].endswith('images equally often')
     assert bundle.prior.tolist() == [1 / 3] * 3
     assert any('epoch was chosen' in c for c in bundle.info['cautions'])
 

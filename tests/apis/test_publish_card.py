@@ -44,7 +44,9 @@ def info(**changes):
             test_text='test part',
             reference=9,
             per_class=5,
-            prior=dict(shares=[0.6, 0.4, 0], text='each class | equally'),
+            prior=dict(
+                shares=[0.6, 0.4, 0], text='each class | equally', agrees=True
+            ),
             figures=[asdict(figure) for figure in figures],
         ),
         **changes,

@@ -146,7 +146,7 @@ def test_labels_of_measured_images_are_refused(root):
 @pytest.mark.parametrize(
     ('sampler', 'loss', 'shares', 'text'),
     [
-        ('ClassBalancedSampler', None, [1, 1, 0, 1], 'each class equally'),
+        ('ClassBalancedSampler', None, [1, 1, 0, 1], 'images equally often'),
         ('DefaultSampler', None, [60, 30, 0, 10], 'as often as among its'),
         (
             'DefaultSampler',
@@ -176,7 +176,8 @@ def test_labels_of_measured_images_are_refused(root):
             'ClassBalancedSampler',
             dict(type='WeightedCrossEntropyLoss', class_weight=[1, 2, 5, 3]),
             [1, 2, 0, 3],
-            'each class equally often, times its weight in the loss',
+            'each class that has training images equally often, times its '
+            'weight in the loss',
         ),
         (
             'DefaultSampler',
@@ -202,4 +203,4 @@ def test_shares_that_a_classifier_was_fitted_for(
 def test_the_shipped_training_draws_each_class_equally_often():
     got, said = read('resnet_tiny_val_bm').shares(np.array([60, 30, 0]))
     assert got.tolist() == [0.5, 0.5, 0]
-    assert said == 'each class equally often'
+    assert said == 'each class that has training images equally often'

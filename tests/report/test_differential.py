@@ -117,7 +117,7 @@ def test_adjusted_where_the_model_makes_no_error():
     assert found.rows[4].adjusted_low is found.rows[4].adjusted_high is None
     assert low < 2 < high
     assert {*ends(found)} == {None}
-    assert 'Go by the estimated percentages' in found.trust
+    assert 'Go by the intervals of the estimated' in found.trust
     assert 'lies outside' not in found.trust
 
 

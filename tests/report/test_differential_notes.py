@@ -86,32 +86,34 @@ def test_left_out():
 def test_blasts_are_myeloid_where_the_scheme_says_so():
     about = 'does not tell myeloblasts from lymphoblasts'
     groups = {'BLA': 'myeloid', 'NGS': 'myeloid', 'EBO': 'erythroid'}
-    found = ratio_notes(groups, 30, 10)
+    found = ratio_notes(groups, 30, 10, False)
     assert found[0] == (
         'The M:E ratio is that of the classes BLA NGS to EBO: 30 to 10 cells.'
     )
     assert about in found[1]
-    found = ratio_notes({**groups, 'BLA': 'other'}, 30, 10)
+    found = ratio_notes({**groups, 'BLA': 'other'}, 30, 10, False)
     assert found == [
         'The M:E ratio is that of the classes NGS to EBO: 30 to 10 cells.'
     ]
     del groups['BLA']
-    assert len(ratio_notes(groups, 30, 10)) == 1
+    assert len(ratio_notes(groups, 30, 10, False)) == 1
 
 
 @pytest.mark.parametrize(
     'myeloid, erythroid, end',
     [
         (5, 0, 'Of its interval only the lower end is known.'),
-        (0, 0, 'No myeloid cell was counted either.'),
+        (0, 0, 'neither a myeloid nor an erythroid cell was counted.'),
         (0, 5, 'The M:E ratio is 0, as no myeloid cell was counted.'),
     ],
 )
 def test_a_missing_ratio_is_explained(myeloid, erythroid, end):
     sides = {'NGS': 'myeloid', 'EBO': 'erythroid', 'LYT': 'other'}
-    found = ratio_notes(sides, myeloid, erythroid)
+    found = ratio_notes(sides, myeloid, erythroid, True)
     assert 'NGS to EBO' in found[0]
     assert found[1].endswith(end)
+    found = ratio_notes(sides, myeloid, erythroid, False)
+    assert 'interval' not in found[1]
 
 
 @pytest.mark.parametrize(
@@ -123,37 +125,45 @@ def test_a_missing_ratio_is_explained(myeloid, erythroid, end):
     ],
 )
 def test_no_ratio_without_a_class_on_each_side(groups, side):
-    (found,) = ratio_notes(groups, 3, 0)
+    (found,) = ratio_notes(groups, 3, 0, True)
     assert found == f'There is no M:E ratio: the scheme has no {side} class.'
 
 
 def test_adjusted():
     (found,) = adjusted_notes(None)
     assert found.startswith('There are no estimated percentages')
-    assert 'for which mixture of classes it was fitted' in found
+    assert 'for which mixture of classes they were fitted' in found
     (found,) = adjusted_notes([])
     assert 'errors that the model made on its calibration images' in found
     assert 'another stain or scanner may break that' in found
+    found = adjusted_notes([], True)
+    assert found[1].startswith('The M:E ratio is not estimated')
     found = adjusted_notes(['ABE', 'FGC'])
     assert found[1].startswith('Not estimated: ABE, FGC. ')
     assert 'fewer than 5 calibration images' in found[1]
 
 
 def test_which_figures_to_go_by():
-    assert trust(0, 0, False, False, ()) == ''
-    assert trust(0, 0, True, True, ()) == ''
-    assert trust(9, 9, True, False, ()) == ALL_DECIDED
-    assert 'on 1 of the cells' in trust(9, 1, False, False, ())
-    text = trust(5000, 1234, False, False, ())
+    assert trust(0, 0, False, ()) == ''
+    assert trust(0, 0, True, ()) == ''
+    assert trust(9, 9, True, ()) == ALL_DECIDED
+    assert 'no interval can be given' in trust(9, 1, False, ())
+    text = trust(5000, 1234, False, ())
     assert 'has decided on 1,234 of the cells' in text
-    assert 'look through the cells' in trust(9, 0, False, False, ())
+    assert 'look through the cells' in trust(9, 0, False, ())
     made = differential([10, 90], [0, 0], TWO, TWO.groups, ['', ''])
     rows = [
-        replace(row, adjusted=5.0, adjusted_low=low, adjusted_high=high)
-        for row, low, high in zip(made.rows, (10, 95), (12, 99), strict=True)
+        replace(row, adjusted=value, adjusted_low=low, adjusted_high=high)
+        for row, value, low, high in zip(
+            made.rows, (4.0, 96.0), (3, 95), (12, 99), strict=True
+        )
     ]
-    text = trust(100, 0, False, True, rows)
-    assert text.startswith('Go by the estimated percentages')
-    assert 'Here the count in % of NGS lies' in text
-    assert 'Here' not in trust(100, 0, False, True, rows[:1])
-    assert 'Here' not in trust(100, 0, False, True, made.rows)
+    text = trust(100, 0, False, rows)
+    assert text.startswith('Go by the intervals of the estimated percentages')
+    assert 'Here the count in % of NGS lies' in text and 'leaves' not in text
+    assert 'leaves 96 % to classes that have none' in (
+        trust(100, 0, False, rows[:1])
+    )
+    assert 'Here' not in trust(100, 0, False, rows[:1])
+    assert 'Go by' not in trust(100, 0, False, made.rows)
+    assert 'go by the intervals of the estimated' in trust(100, 1, False, rows)
