@@ -5,11 +5,14 @@ import csv
 import cv2
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import minimize
 from scipy.special import softmax
 
+from bm_plugins.apis.bundle import Validation
 from bm_plugins.apis.cell_list import CellList
 from bm_plugins.apis.prediction_report import (
+    _slide_shares,
     choose,
     tally,
     write_report,
@@ -258,3 +261,23 @@ def test_probabilities_of_the_table(tmp_path):
     wanted /= wanted.sum(1, keepdims=True)
     np.testing.assert_allclose(found, wanted, atol=5.01e-7)
     assert read_scores(table(tmp_path, []), CODES).shape == (0, 3)
+
+
+def test_a_rare_class_that_no_image_checks_is_not_blown_up(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(40) % 2  # none of the third class
+    logits = torch.randn(40, 3, generator=generator)
+    logits[torch.arange(40), labels] += 3
+    bundle = tiny_bundle(
+        temperature=1.0,
+        validation=Validation(logits, labels, torch.zeros(40)),
+        info=dict(prior=dict(shares=[0.9, 0.099, 0.001])),
+    )
+    likely = ['x.jpg', CODES[0], '.95', '.95', '.04', '.01', CODES[0], '0']
+    rows = [[f'{i}', *likely[1:], '', ''] for i in range(30)]
+    table = tmp_path / 'predictions.csv'
+    with open(table, 'w', newline='') as stream:
+        csv.writer(stream).writerows([header(CODES), *rows])
+    estimate, changed = _slide_shares(table, bundle, tmp_path / 'slide.csv')
+    # By the prior alone the third class would be ten times likelier.
+    assert estimate.likeliest[2] < 0.05 and changed == 0
