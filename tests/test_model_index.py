@@ -33,9 +33,9 @@ def measured(row):
 
 
 def test_rows_are_read_as_they_stand():
-    assert measured('mean') == {'Macro F1': 37.5}
+    assert measured('mean') == {'Macro F1': 41.2}
     row = measured('SwAV + linear')
-    assert row == {'Accuracy': 38.5, 'Macro F1': 33.3}
+    assert row == {'Accuracy': 38.2, 'Macro F1': 37.6}
 
 
 def test_the_index_is_valid_and_whole():

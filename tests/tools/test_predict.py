@@ -105,7 +105,7 @@ def test_tables_features_and_page(predict, cells, tmp_path):
     of_slide = rows(out / 'slide_classes.csv')
     assert [row['path'] for row in of_slide] == paths
     assert {row['code'] for row in of_slide} <= {*CODES}
-    assert 'Go by the estimated percentages' in said
+    assert 'Go by the intervals of the estimated percentages' in said
     assert 'slide_classes.csv differential.csv' in said
     page = (out / 'report.html').read_text()
     assert 's2/5.jpg' in page and 'cells.bundle' in page
