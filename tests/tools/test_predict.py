@@ -211,6 +211,8 @@ def start(bundle, many, out, log):
     if pid:
         return pid
     status = 1
+    # A shell's background jobs ignore it, and so would their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         sys.stderr = os.fdopen(2, 'w')
