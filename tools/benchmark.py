@@ -71,8 +71,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
         top=10 if args.profile else 0,
     ),
     scaling=lambda args: scaling.scaling(args.data, **given(args, 'runs')),
-    # No timing: an hour with the 200 draws of docs/differential.md.
-    coverage=lambda args: coverage.coverage(args.runs or 200),
+    # No timing; ten minutes on one core.
+    coverage=lambda args: coverage.coverage(args.runs or 40),
 )
 
 

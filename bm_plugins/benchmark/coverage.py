@@ -66,7 +66,7 @@ _LENGTH = 24
 
 
 def coverage(
-    draws: int = 200,
+    draws: int = 40,
     seed: int = 0,
     models: Mapping[str, float] = MODELS,
     cells: Sequence[int] = CELLS,
@@ -83,7 +83,7 @@ def coverage(
     each class, and a new slide.
 
     Args:
-        draws (int): Slides of each mixture, model and size. Defaults to 200.
+        draws (int): Slides of each mixture, model and size. Defaults to 40.
         seed (int): Defaults to 0.
         models (Mapping[str, float]): Distance of the means by name.
         cells (Sequence[int]): Cells of a slide.

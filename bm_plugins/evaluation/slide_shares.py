@@ -103,9 +103,9 @@ class SlideShares:
     The interval of a share inverts the test of each value t of it, as Wilson
     1927 does for a plain proportion: its variance is that of t, of the cells
     drawn and of the calibration images, plus the bias that tau allows (more
-    of a class that the model misses); with
-    Student's quantile of as many degrees of freedom as the calibration images
-    leave (Satterthwaite 1946). ``docs/differential.md`` has its coverage.
+    of a class that the model misses); with Student's quantile of as many
+    degrees of freedom as the calibration images leave (Satterthwaite 1946).
+    ``docs/differential.md`` has its coverage.
 
     Args:
         scores (np.ndarray): Probabilities (N, C) of the slide's cells at
