@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from .doctor.examine import examine
+from bm_plugins.doctor.examine import examine
 
 
 def main() -> int:

@@ -15,8 +15,9 @@ import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
+from bm_plugins.experiments.experiment import read_config
+
 from .errors import InputError, Preempted
-from .experiment import read_config
 
 EXAMPLES = dict(
     train='tools/train.py configs/swav_tiny_bm.py',

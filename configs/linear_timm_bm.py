@@ -14,7 +14,7 @@
 # was trained with, or BM_TIMM_SIZE; mean and standard deviation are its own.
 _base_ = 'linear_bm.py'
 
-from bm_plugins.models.timm_encoder import encoder_facts  # noqa: E402
+from bm_plugins.models.backbones.timm_encoder import encoder_facts  # noqa: E402
 
 name = '{{$BM_TIMM:vit_small_patch16_224}}'
 encoder = encoder_facts(name, '{{$BM_TIMM_SIZE:own}}')

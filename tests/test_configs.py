@@ -12,8 +12,8 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATA_SAMPLERS, MODELS, TRANSFORMS
 
 import bm_plugins  # noqa: F401
-from bm_plugins.engine.checkpoint_keys import backbone_weights
-from bm_plugins.experiment import read_config
+from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
+from bm_plugins.experiments.experiment import read_config
 
 LEAVES = sorted(Path('configs').glob('*.py'))
 

@@ -22,10 +22,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.audit.audit import audit, summary  # noqa: E402
-from bm_plugins.audit.page import write_page  # noqa: E402
+from bm_plugins.datasets.audit.audit import audit, summary  # noqa: E402
+from bm_plugins.datasets.audit.page import write_page  # noqa: E402
 from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
-from bm_plugins.run_manifest import write_run_manifest  # noqa: E402
+from bm_plugins.utils.run_manifest import write_run_manifest  # noqa: E402
 
 
 def main() -> None:

@@ -24,9 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.atomic_write import atomic_write  # noqa: E402
-from bm_plugins.benchmark import (  # noqa: E402
+from benchmarks import (  # noqa: E402
     coverage,
     dataset,
     input_speed,
@@ -38,9 +36,12 @@ from bm_plugins.benchmark import (  # noqa: E402
     solver,
     step,
 )
-from bm_plugins.benchmark.text import lines  # noqa: E402
+from benchmarks.text import lines  # noqa: E402
+
+from bm_plugins import cli  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.machine import machine  # noqa: E402
+from bm_plugins.utils.atomic_write import atomic_write  # noqa: E402
+from bm_plugins.utils.environment import machine  # noqa: E402
 
 RELEASE = 171_374  # images of the collection
 

@@ -20,13 +20,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.report.calibration_report import (  # noqa: E402
+from bm_plugins.report.runs.calibration_report import (  # noqa: E402
     calibrate,
     calibration_text,
     write_calibration,
 )
-from bm_plugins.report.run_folder import read_run  # noqa: E402
-from bm_plugins.run_manifest import (  # noqa: E402
+from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
+from bm_plugins.utils.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
 )

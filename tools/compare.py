@@ -17,8 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.report.comparison import comparison_text  # noqa: E402
-from bm_plugins.report.run_folder import read_run  # noqa: E402
+from bm_plugins.report.runs.comparison import comparison_text  # noqa: E402
+from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
 
 
 def main() -> None:

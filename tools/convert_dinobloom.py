@@ -17,15 +17,15 @@ from safetensors import SafetensorError  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.atomic_write import atomic_write  # noqa: E402
 from bm_plugins.compat.safe_loading import load  # noqa: E402
-from bm_plugins.engine.checkpoint_keys import backbone_weights  # noqa: E402
-from bm_plugins.engine.dinobloom_conversion import (  # noqa: E402
+from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights  # noqa: E402
+from bm_plugins.engine.checkpoints.dinobloom_conversion import (  # noqa: E402
     convert_dinobloom,
     timm_name,
 )
 from bm_plugins.errors import InputError  # noqa: E402
 from bm_plugins.models import TimmEncoder  # noqa: E402
+from bm_plugins.utils.atomic_write import atomic_write  # noqa: E402
 
 
 def main() -> None:

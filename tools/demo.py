@@ -19,15 +19,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.csv_file import write_csv  # noqa: E402
 from bm_plugins.datasets.layout import find_image_folder  # noqa: E402
 from bm_plugins.datasets.manifest import read_manifest  # noqa: E402
 from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
 from bm_plugins.errors import InputError, listed  # noqa: E402
-from bm_plugins.experiment import run_child  # noqa: E402
-from bm_plugins.progress import duration  # noqa: E402
-from bm_plugins.report.comparison import compare_runs  # noqa: E402
-from bm_plugins.report.run_folder import read_run  # noqa: E402
+from bm_plugins.experiments.experiment import run_child  # noqa: E402
+from bm_plugins.report.runs.comparison import compare_runs  # noqa: E402
+from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
+from bm_plugins.utils.csv_file import write_csv  # noqa: E402
+from bm_plugins.utils.progress import duration  # noqa: E402
 
 START = time.monotonic()
 # The default settings, measured.

@@ -13,11 +13,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.feature_evaluation import evaluate_features  # noqa: E402
-from bm_plugins.apis.feature_extraction import PARTS  # noqa: E402
-from bm_plugins.apis.feature_file import read_features  # noqa: E402
+from bm_plugins.apis.features.feature_evaluation import evaluate_features  # noqa: E402
+from bm_plugins.apis.features.feature_extraction import PARTS  # noqa: E402
+from bm_plugins.apis.features.feature_file import read_features  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.run_manifest import (  # noqa: E402
+from bm_plugins.utils.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
 )

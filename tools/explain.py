@@ -17,16 +17,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bm_plugins  # noqa: E402, F401  registers the backbones
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.bundle_file import load_bundle  # noqa: E402
-from bm_plugins.apis.explain import explain  # noqa: E402
-from bm_plugins.apis.explain_page import (  # noqa: E402
+from bm_plugins.apis.bundle.bundle_file import load_bundle  # noqa: E402
+from bm_plugins.apis.explanation.explain import explain  # noqa: E402
+from bm_plugins.apis.explanation.page import (  # noqa: E402
     write_nearest,
     write_page,
 )
-from bm_plugins.optional_package import need_packages  # noqa: E402
-from bm_plugins.output_folder import make_folder  # noqa: E402
-from bm_plugins.progress import track  # noqa: E402
-from bm_plugins.run_manifest import (  # noqa: E402
+from bm_plugins.utils.optional_package import need_packages  # noqa: E402
+from bm_plugins.utils.output_folder import make_folder  # noqa: E402
+from bm_plugins.utils.progress import track  # noqa: E402
+from bm_plugins.utils.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
 )

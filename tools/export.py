@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bm_plugins  # noqa: E402, F401  registers the backbones
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.bundle_file import load_bundle  # noqa: E402
-from bm_plugins.apis.export import check_formats, export  # noqa: E402
-from bm_plugins.apis.export_check import check_images  # noqa: E402
-from bm_plugins.run_manifest import (  # noqa: E402
+from bm_plugins.apis.bundle.bundle_file import load_bundle  # noqa: E402
+from bm_plugins.apis.exporting.check import check_images  # noqa: E402
+from bm_plugins.apis.exporting.export import check_formats, export  # noqa: E402
+from bm_plugins.utils.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
 )

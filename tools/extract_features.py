@@ -17,12 +17,12 @@ import torch  # noqa: E402
 from mmengine.dist import init_dist, is_main_process  # noqa: E402
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.feature_extraction import (  # noqa: E402
+from bm_plugins.apis.features.feature_extraction import (  # noqa: E402
     PARTS,
     extract_to_file,
 )
 from bm_plugins.compat.gloo_processes import init_gloo  # noqa: E402
-from bm_plugins.experiment import read_config  # noqa: E402
+from bm_plugins.experiments.experiment import read_config  # noqa: E402
 
 
 def main() -> None:

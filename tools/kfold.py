@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.cross_validation import cross_validate  # noqa: E402
-from bm_plugins.report.folds_report import folds_report  # noqa: E402
-from bm_plugins.run_manifest import write_run_manifest  # noqa: E402
+from bm_plugins.experiments.cross_validation import cross_validate  # noqa: E402
+from bm_plugins.report.runs.folds_report import folds_report  # noqa: E402
+from bm_plugins.utils.run_manifest import write_run_manifest  # noqa: E402
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
     image_path,
 )
 from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.progress import track  # noqa: E402
+from bm_plugins.utils.progress import track  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,14 +11,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.datasets.layout import existing_image_folder  # noqa: E402
-from bm_plugins.datasets.manifest import bits_of, read_manifest  # noqa: E402
-from bm_plugins.datasets.pack_building import (  # noqa: E402
+from bm_plugins.datasets.image_cache.pack_building import (  # noqa: E402
     find_pack,
     open_pack,
     pack_file,
 )
-from bm_plugins.datasets.packed_images import KINDS  # noqa: E402
+from bm_plugins.datasets.image_cache.packed_images import KINDS  # noqa: E402
+from bm_plugins.datasets.layout import existing_image_folder  # noqa: E402
+from bm_plugins.datasets.manifest import bits_of, read_manifest  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
 
 

@@ -23,33 +23,34 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch  # noqa: E402
 from mmpretrain.registry import DATASETS  # noqa: E402
 
-from bm_plugins import cli, run_manifest  # noqa: E402
-from bm_plugins.apis.feature_file import read_features  # noqa: E402
-from bm_plugins.engine.features import some_rows  # noqa: E402
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.experiment import read_config  # noqa: E402
-from bm_plugins.output_folder import make_folder  # noqa: E402
-from bm_plugins.report.pictures.canvas import save  # noqa: E402
-from bm_plugins.report.pictures.curves import (  # noqa: E402
-    curves_picture,
-    read_curves,
-)
-from bm_plugins.report.pictures.frozen_features import (  # noqa: E402
+from bm_plugins import cli  # noqa: E402
+from bm_plugins.apis.features.feature_file import read_features  # noqa: E402
+from bm_plugins.engine.features.features import some_rows  # noqa: E402
+from bm_plugins.engine.features.frozen_features import (  # noqa: E402
     Features,
     labelled,
 )
-from bm_plugins.report.pictures.prototypes import (  # noqa: E402
+from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins.experiments.experiment import read_config  # noqa: E402
+from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
+from bm_plugins.utils import run_manifest  # noqa: E402
+from bm_plugins.utils.output_folder import make_folder  # noqa: E402
+from bm_plugins.visualization.canvas import save  # noqa: E402
+from bm_plugins.visualization.curves import (  # noqa: E402
+    curves_picture,
+    read_curves,
+)
+from bm_plugins.visualization.prototypes import (  # noqa: E402
     write_prototypes,
 )
-from bm_plugins.report.pictures.run_pictures import (  # noqa: E402
+from bm_plugins.visualization.run_plots import (  # noqa: E402
     run_pictures,
 )
-from bm_plugins.report.pictures.tsne import (  # noqa: E402
+from bm_plugins.visualization.tsne import (  # noqa: E402
     chosen,
     draw_tsne,
     write_tsne,
 )
-from bm_plugins.report.run_folder import read_run  # noqa: E402
 
 
 def main() -> None:

@@ -22,16 +22,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch  # noqa: E402
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.predict import predict  # noqa: E402
-from bm_plugins.apis.prediction_record import (  # noqa: E402
+from bm_plugins.apis.prediction.predict import predict  # noqa: E402
+from bm_plugins.apis.prediction.record import (  # noqa: E402
     BY_SMEAR,
     PAGES,
     SLIDE,
     TABLES,
 )
-from bm_plugins.apis.together import PATIENCE  # noqa: E402
 from bm_plugins.compat.gloo_processes import init_gloo  # noqa: E402
-from bm_plugins.run_manifest import (  # noqa: E402
+from bm_plugins.utils.dist import PATIENCE  # noqa: E402
+from bm_plugins.utils.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
 )
@@ -108,7 +108,7 @@ def parse() -> argparse.Namespace:
         '--scheme',
         metavar='CSV',
         help='code,group,counted: classes in and out of the percentages; '
-        'default: bm_plugins/report/differential_scheme.csv',
+        'default: bm_plugins/report/differential/scheme.csv',
     )
     parser.add_argument(
         '--features', metavar='H5', help='write the features, too'

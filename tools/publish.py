@@ -15,11 +15,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.bundle_file import load_bundle, save_bundle  # noqa: E402
-from bm_plugins.apis.publish import publish  # noqa: E402
-from bm_plugins.apis.publish_parts import CALIBRATION  # noqa: E402
+from bm_plugins.apis.bundle.bundle_file import load_bundle, save_bundle  # noqa: E402
+from bm_plugins.apis.publishing.data_parts import CALIBRATION  # noqa: E402
+from bm_plugins.apis.publishing.publish import publish  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.experiment import read_config  # noqa: E402
+from bm_plugins.experiments.experiment import read_config  # noqa: E402
 
 EPILOG = """\
 example: tools/publish.py configs/linear_bm.py \\

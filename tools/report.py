@@ -15,8 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bm_plugins import cli  # noqa: E402
-from bm_plugins.report.paper_report import write_report  # noqa: E402
-from bm_plugins.run_manifest import (  # noqa: E402
+from bm_plugins.report.runs.paper_report import write_report  # noqa: E402
+from bm_plugins.utils.run_manifest import (  # noqa: E402
     file_facts,
     write_run_manifest,
 )

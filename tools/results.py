@@ -20,15 +20,15 @@ sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.experiment import (  # noqa: E402
+from bm_plugins.experiments.experiment import (  # noqa: E402
     Experiment,
     chosen_checkpoint,
     linear_config,
 )
-from bm_plugins.progress import duration  # noqa: E402
-from bm_plugins.report.results_table import results_table  # noqa: E402
-from bm_plugins.report.run_folder import read_run  # noqa: E402
-from bm_plugins.run_manifest import write_run_manifest  # noqa: E402
+from bm_plugins.report.runs.results_table import results_table  # noqa: E402
+from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
+from bm_plugins.utils.progress import duration  # noqa: E402
+from bm_plugins.utils.run_manifest import write_run_manifest  # noqa: E402
 
 EXPERIMENTS = {
     'untrained': None,

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
 
 
 def init_gloo(launcher: str, timeout: int = 1800) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.visualization import MLflowVisBackend as UpstreamBackend
 from mmpretrain.registry import VISBACKENDS
 
-from ..errors import InputError, first_line
+from bm_plugins.errors import InputError, first_line
 
 _FILED = ('.log', '.json', '.csv')
 

@@ -21,7 +21,7 @@ from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import CheckpointLoader
 from safetensors.torch import load_file
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
 
 # torch.hub, by which mmengine loads URLs, asks for weights_only=False.
 os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)

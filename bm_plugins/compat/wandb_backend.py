@@ -12,7 +12,7 @@ from mmengine.visualization import WandbVisBackend as UpstreamBackend
 from mmengine.visualization.vis_backend import force_init_env
 from mmpretrain.registry import VISBACKENDS
 
-from ..errors import InputError, first_line
+from bm_plugins.errors import InputError, first_line
 
 
 @VISBACKENDS.register_module()

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from unicodedata import normalize
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
 
 _SEPARATORS = ',;|/\\"'  # of tables and paths
 

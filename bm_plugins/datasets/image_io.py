@@ -16,8 +16,9 @@ import torch
 from PIL import Image, ImageCms, ImageOps
 from torchvision.io import decode_jpeg
 
-from ..errors import InputError, UnreadableImage
-from ..progress import track
+from bm_plugins.errors import InputError, UnreadableImage
+from bm_plugins.utils.progress import track
+
 from .layout import IMAGE_ENDINGS, OTHER_IMAGES
 from .value_range import (
     MAX_BYTES,

@@ -9,7 +9,8 @@ from unicodedata import normalize
 
 from mmengine.logging import print_log
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
+
 from .class_set import check_classes, did_you_mean
 
 IMAGE_FOLDERS = ('BM_cytomorphology_data', 'bone_marrow_cell_dataset')

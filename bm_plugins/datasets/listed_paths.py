@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
-from ..errors import InputError, listed
+from bm_plugins.errors import InputError, listed
+
 from .layout import IMAGE_FOLDERS
 
 

@@ -10,9 +10,10 @@ from unicodedata import normalize
 
 from mmengine.logging import print_log
 
-from ..atomic_write import atomic_write
-from ..csv_file import has_column, read_csv, write_csv
-from ..errors import InputError
+from bm_plugins.errors import InputError
+from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.csv_file import has_column, read_csv, write_csv
+
 from .class_set import check_classes
 from .layout import labels_of
 from .listed_paths import on_disk, plain

@@ -9,9 +9,23 @@ import torch
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from ..errors import InputError, UnreadableImage
+from bm_plugins.datasets.image_cache.pack_building import open_pack, pack_file
+from bm_plugins.datasets.samplers.draw_batch_sampler import (
+    DrawIndex,
+    draws_globally,
+    seed_generators,
+)
+from bm_plugins.datasets.splits.parts_of_fold import (
+    parse_fold,
+    parse_split,
+    parts_of,
+    rows_of,
+    say_against_folders,
+)
+from bm_plugins.datasets.transforms.load_image import check_readers
+from bm_plugins.errors import InputError, UnreadableImage
+
 from .class_set import check_classes
-from .draw import DrawIndex, draws_globally, seed_generators
 from .layout import find_image_folder
 from .listed_paths import check_files
 from .manifest import (
@@ -23,15 +37,6 @@ from .manifest import (
     say_unverified,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
-from .pack_building import open_pack, pack_file
-from .parts import (
-    parse_fold,
-    parse_split,
-    parts_of,
-    rows_of,
-    say_against_folders,
-)
-from .transforms.load_image import check_readers
 
 
 @DATASETS.register_module()

@@ -6,10 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ..csv_file import write_csv
-from ..errors import InputError
+from bm_plugins.datasets.splits.given_parts import read_given
+from bm_plugins.datasets.splits.parts_of_fold import against_folders
+from bm_plugins.datasets.splits.stratified_split import (
+    split_around,
+    stratified_split,
+)
+from bm_plugins.datasets.synthetic.collection import MARKER
+from bm_plugins.errors import InputError
+from bm_plugins.utils.csv_file import write_csv
+
 from .class_set import check_classes, did_you_mean
-from .given_parts import read_given
 from .image_io import find_faults
 from .layout import existing_image_folder, labels_of, list_images
 from .manifest import (
@@ -21,10 +28,7 @@ from .manifest import (
     write_stamp,
 )
 from .matek_classes import CLASSES, FULL_NAMES, SUPPORTS
-from .parts import against_folders
 from .scale import Scale, measure_scale, noted_scale, parse_um_per_px
-from .splits import split_around, stratified_split
-from .synthetic.collection import MARKER
 from .value_range import value_bits
 
 # What a collection's own folder holds besides images.

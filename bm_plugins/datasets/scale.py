@@ -17,7 +17,7 @@ from mmengine.logging import print_log
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
 
 # For images of the training's field, at whatever size.
 SAME = 'same'

@@ -13,7 +13,7 @@ import tifffile
 from mmengine.logging import print_log
 from PIL import Image
 
-from ..errors import InputError, UnreadableImage
+from bm_plugins.errors import InputError, UnreadableImage
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 30

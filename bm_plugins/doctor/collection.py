@@ -4,17 +4,18 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from ..datasets.image_io import find_fault
-from ..datasets.layout import find_image_folder
-from ..datasets.listed_paths import check_files
-from ..datasets.manifest import (
+from bm_plugins.datasets.image_io import find_fault
+from bm_plugins.datasets.layout import find_image_folder
+from bm_plugins.datasets.listed_paths import check_files
+from bm_plugins.datasets.manifest import (
     bits_of,
     is_verified,
     label_indices,
     read_manifest,
 )
-from ..datasets.matek_classes import CLASSES
-from ..errors import InputError
+from bm_plugins.datasets.matek_classes import CLASSES
+from bm_plugins.errors import InputError
+
 from .finding import OK, PROBLEM, WARNING, Finding
 
 DEFAULT = 'data/matek'  # as in configs/_base_/datasets

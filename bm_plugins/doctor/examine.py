@@ -7,7 +7,14 @@ from .finding import PROBLEM, WARNING, Finding
 
 # Modules beside this one; each has check(data_root) -> list[Finding].
 # Imported one at a time: what they need may be what is broken.
-CHECKS = ('versions', 'plugins', 'processes', 'devices', 'room', 'collection')
+CHECKS = (
+    'versions',
+    'plugins',
+    'processes',
+    'devices',
+    'disk_space',
+    'collection',
+)
 
 
 def examine(data_root: str | None = None) -> int:

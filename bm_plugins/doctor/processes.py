@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from ..errors import first_line
+from bm_plugins.errors import first_line
+
 from .finding import OK, PROBLEM, Finding
 
 SECONDS = 30

@@ -3,8 +3,8 @@
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from ..errors import InputError
-from ..models import GlobalSwAVLoss, SupConLoss
+from bm_plugins.errors import InputError
+from bm_plugins.models import GlobalSwAVLoss, SupConLoss
 
 INSTEAD = (
     'Leave it at 1. For a larger batch take more processes; for the same '

@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
+
 from .config_types import all_types, arguments_of, classes_of, plain_name
 
 # What configs say at their top beside the arguments of a Runner.

@@ -5,7 +5,7 @@ from mmengine.dist import all_gather
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
 
 
 def check_epoch(model: nn.Module, dataloader: DataLoader) -> None:

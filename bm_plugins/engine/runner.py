@@ -22,34 +22,35 @@ from mmpretrain.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..atomic_write import atomic_write
-from ..compat.cpu_sync_bn import use_cpu_sync_bn
-from ..compat.gloo_processes import init_gloo, wrap_cpu_model
-from ..compat.gpu_sync_bn import use_sync_free_bn
-from ..compat.quiet_logs import quiet_screen
-from ..compat.safe_loading import drop_config
-from ..errors import InputError
-from ..models import GPUViews
-from ..output_folder import make_folder
-from .checkpoint_hook import last_good
-from .checkpoint_keys import (
+from bm_plugins.compat.cpu_sync_bn import use_cpu_sync_bn
+from bm_plugins.compat.gloo_processes import init_gloo, wrap_cpu_model
+from bm_plugins.compat.gpu_sync_bn import use_sync_free_bn
+from bm_plugins.compat.quiet_logs import quiet_screen
+from bm_plugins.compat.safe_loading import drop_config
+from bm_plugins.engine.checkpoints.checkpoint_keys import (
     backbone_weights,
     check_classes,
     check_num_classes,
     is_of,
     model_weights,
 )
+from bm_plugins.engine.hooks.checkpoint_hook import last_good
+from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
+from bm_plugins.errors import InputError
+from bm_plugins.models import GPUViews
+from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.output_folder import make_folder
+
 from .config_check import check_config
 from .epoch_checks import check_epoch
-from .fast_step import FastStepRunner
-from .linear_probe_loop import LinearProbeLoop
-from .progress import check_progress, progress_of
+from .resume_position import check_progress, progress_of
 from .schedule_length import (
     fit_schedule,
     group_settings,
     keep_settings,
     settings,
 )
+from .step_options import FastStepRunner
 from .trackers import with_trackers
 from .unwrap import unwrap
 from .worker_signals import let_workers_outlive_sigterm

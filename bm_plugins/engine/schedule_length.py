@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
 
 # How far a scheduler is.
 _STATE = {

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Any
 
-from ..errors import InputError
+from bm_plugins.errors import InputError
 
 # By name: mmengine's backend, and the module that it needs.
 TRACKERS = dict(

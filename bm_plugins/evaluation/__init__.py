@@ -1,5 +1,5 @@
 """Scores class by class, and the linear classifier."""
 
-from .per_class_metric import PerClassMetric
+from bm_plugins.evaluation.metrics.per_class_metric import PerClassMetric
 
 __all__ = ['PerClassMetric']

@@ -1,15 +1,21 @@
 """Models, losses and the mathematics under them."""
 
-from .cell_preprocessor import SyncFreeDataPreprocessor
-from .gpu_views import GPUViews
-from .mixup import SyncFreeMixup
-from .supcon import SupCon
-from .supcon_head import SupConHead
-from .supcon_loss import SupConLoss
-from .swav_loss import GlobalSwAVLoss
-from .timm_encoder import TimmEncoder
-from .view_preprocessor import SyncFreeViewsPreprocessor
-from .weighted_cross_entropy import WeightedCrossEntropyLoss
+from bm_plugins.models.backbones.timm_encoder import TimmEncoder
+from bm_plugins.models.heads.supcon_head import SupConHead
+from bm_plugins.models.losses.supcon_loss import SupConLoss
+from bm_plugins.models.losses.swav_loss import GlobalSwAVLoss
+from bm_plugins.models.losses.weighted_cross_entropy import (
+    WeightedCrossEntropyLoss,
+)
+from bm_plugins.models.preprocessors.cell_preprocessor import (
+    SyncFreeDataPreprocessor,
+)
+from bm_plugins.models.preprocessors.gpu_views import GPUViews
+from bm_plugins.models.preprocessors.mixup import SyncFreeMixup
+from bm_plugins.models.preprocessors.view_preprocessor import (
+    SyncFreeViewsPreprocessor,
+)
+from bm_plugins.models.selfsup.supcon import SupCon
 
 __all__ = [
     'GPUViews',

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bm_plugins.apis.predict import predict
+from bm_plugins.apis.prediction.predict import predict
 from bm_plugins.datasets.layout import find_image_folder
 from bm_plugins.datasets.manifest import read_manifest
 

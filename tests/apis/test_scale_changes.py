@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bm_plugins.apis.bundle_file import save_bundle
-from bm_plugins.apis.bundle_model import build_model
-from bm_plugins.apis.read_cell import CellReader
+from bm_plugins.apis.bundle.bundle_file import save_bundle
+from bm_plugins.apis.bundle.bundle_model import build_model
+from bm_plugins.apis.bundle.read_cell import CellReader
 from bm_plugins.datasets.synthetic.collection import draw_cell
 from tests.apis.scale_changes import CHANGES, called, changed
 from tests.apis.tiny_bundle import CODES, tiny_bundle

@@ -5,8 +5,8 @@ import numpy as np
 import torch
 from mmpretrain.registry import MODELS
 
-from bm_plugins.apis.bundle import Bundle, Reference, Validation
-from bm_plugins.apis.bundle_model import BundleModel
+from bm_plugins.apis.bundle.bundle import Bundle, Reference, Validation
+from bm_plugins.apis.bundle.bundle_model import BundleModel
 
 BACKBONE = dict(
     type='ResNet_CIFAR',

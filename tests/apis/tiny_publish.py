@@ -9,7 +9,7 @@ from mmpretrain.registry import MODELS
 
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.datasets.prepare import prepare
-from bm_plugins.experiment import read_config
+from bm_plugins.experiments.experiment import read_config
 
 LINEAR = Path('configs/linear_tiny_bm.py')
 SUPERVISED = Path('configs/resnet_tiny_val_bm.py')

@@ -21,7 +21,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner.checkpoint import load_from_local
 
-from bm_plugins.apis.bundle_file import save_bundle
+from bm_plugins.apis.bundle.bundle_file import save_bundle
 from bm_plugins.compat import safe_loading
 from bm_plugins.errors import InputError
 from tests.apis.tiny_bundle import tiny_bundle

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from bm_plugins.datasets import Matek
-from bm_plugins.datasets.draw import DrawIndex
 from bm_plugins.datasets.manifest import (
     read_stamp,
     stamp_file,
@@ -16,7 +15,8 @@ from bm_plugins.datasets.manifest import (
 )
 from bm_plugins.datasets.matek_classes import CLASSES, SUPPORTS
 from bm_plugins.datasets.prepare import prepare
-from bm_plugins.datasets.splits import stratified_split
+from bm_plugins.datasets.samplers.draw_batch_sampler import DrawIndex
+from bm_plugins.datasets.splits.stratified_split import stratified_split
 from bm_plugins.errors import InputError
 
 REAL = Path(__file__).resolve().parents[3] / 'shared/data'

@@ -3,8 +3,8 @@ import torch
 
 from bm_plugins.engine.accumulation import check_counts
 from bm_plugins.errors import InputError
+from tests.engine.loops.test_train_loop import Power, PowerCut
 from tests.engine.resumable_runs import assert_equal, classifier, states
-from tests.engine.test_train_loop import Power, PowerCut
 from tests.engine.tiny_runs import steps, tiny_run
 
 NAME = 'resnet_tiny_bm'

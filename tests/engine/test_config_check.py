@@ -9,7 +9,7 @@ from mmengine.config import Config
 import bm_plugins  # noqa: F401
 from bm_plugins.engine.config_check import check_config
 from bm_plugins.errors import InputError
-from bm_plugins.experiment import read_config
+from bm_plugins.experiments.experiment import read_config
 
 CONFIG = Path('configs/swav_tiny_bm.py')
 

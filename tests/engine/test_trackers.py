@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 from bm_plugins.engine import MarrowRunner
 from bm_plugins.engine.trackers import with_trackers
 from bm_plugins.errors import InputError
-from bm_plugins.experiment import read_config
+from bm_plugins.experiments.experiment import read_config
 from tests.engine.wandb_records import history
 
 

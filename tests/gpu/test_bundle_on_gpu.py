@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bm_plugins.apis.cell_predictor import CellPredictor
+from bm_plugins.apis.bundle.cell_predictor import CellPredictor
 from bm_plugins.errors import InputError
 from tests.apis.tiny_bundle import tiny_bundle
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from bm_plugins.engine.optim_wrapper import MixedPrecision
+from bm_plugins.engine.optimizers.mixed_precision import MixedPrecision
 
 
 def test_float16_goes_on_from_bfloat16():

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
+from benchmarks.step import BFLOAT16, GPU_VIEWS, step
 
-from bm_plugins.benchmark.step import BFLOAT16, GPU_VIEWS, step
 from tests.engine.tiny_runs import steps, tiny_run
 
 NAMES = ['swav_tiny_bm', 'supcon_tiny_bm', 'resnet_tiny_mixup_bm']

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from bm_plugins.models import GPUViews
-from tests.models.test_gpu_views import NORM, batches, part, stock
+from tests.models.preprocessors.test_gpu_views import (
+    NORM,
+    batches,
+    part,
+    stock,
+)
 
 
 @pytest.mark.parametrize('decode', ['device', 'workers'])

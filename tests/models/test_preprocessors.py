@@ -6,13 +6,16 @@ from mmpretrain.models import ClsDataPreprocessor, SelfSupDataPreprocessor
 from mmpretrain.models.utils.batch_augments import Mixup
 from mmpretrain.structures import DataSample
 
-from bm_plugins.datasets.draw import seed_generators
+from bm_plugins.datasets.samplers.draw_batch_sampler import seed_generators
 from bm_plugins.models import (
     SyncFreeDataPreprocessor,
     SyncFreeMixup,
     SyncFreeViewsPreprocessor,
 )
-from bm_plugins.models.to_device import labels_to_device, to_device
+from bm_plugins.models.preprocessors.to_device import (
+    labels_to_device,
+    to_device,
+)
 
 NORM = dict(mean=[100, 110, 120], std=[50, 60, 70], to_rgb=True)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bm_plugins.evaluation.slide_shares import SlideShares
+from bm_plugins.evaluation.functional.prevalence import SlideShares
 
 
 def scores_of(labels, number, rng, apart):

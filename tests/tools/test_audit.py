@@ -2,7 +2,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 
-from tests.audit.planted import collect, plant
+from tests.datasets.audit.planted import collect, plant
 
 
 class Tags(HTMLParser):

@@ -1,4 +1,4 @@
-from tests.report.test_calibration_report import overconfident
+from tests.report.runs.test_calibration_report import overconfident
 
 
 def test_prints_and_writes(tmp_path, tool):

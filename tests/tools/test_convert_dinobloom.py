@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bm_plugins.compat.safe_loading import load
-from bm_plugins.engine.checkpoint_keys import backbone_weights
+from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
 from bm_plugins.models import TimmEncoder
 from tests.engine.dinov2_reference import forward, published
 

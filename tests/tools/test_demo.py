@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from bm_plugins import cli
-from bm_plugins.apis.bundle_file import load_bundle
+from bm_plugins.apis.bundle.bundle_file import load_bundle
 from bm_plugins.datasets.matek_classes import CLASSES
-from bm_plugins.report.run_folder import read_run
+from bm_plugins.report.runs.run_folder import read_run
 from tests.report.written_run import write_run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bm_plugins.apis.bundle_file import save_bundle
-from bm_plugins.apis.predict import predict
+from bm_plugins.apis.bundle.bundle_file import save_bundle
+from bm_plugins.apis.prediction.predict import predict
 from tests.apis.cell_folder import make_cells
 from tests.apis.tiny_bundle import tiny_bundle
 

@@ -2,8 +2,8 @@
 
 import json
 
-from bm_plugins.apis.feature_file import write_features
-from tests.apis.test_feature_evaluation import blobs, rows
+from bm_plugins.apis.features.feature_file import write_features
+from tests.apis.features.test_feature_evaluation import blobs, rows
 
 
 def write(file):

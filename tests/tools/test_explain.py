@@ -1,4 +1,4 @@
-from bm_plugins.apis.bundle_file import save_bundle
+from bm_plugins.apis.bundle.bundle_file import save_bundle
 from tests.apis.tiny_bundle import tiny_bundle
 
 

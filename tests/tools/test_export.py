@@ -1,9 +1,9 @@
 import onnxruntime
 import torch
 
-from bm_plugins.apis.bundle_file import save_bundle
-from bm_plugins.apis.bundle_model import build_model
-from bm_plugins.apis.read_cell import CellReader
+from bm_plugins.apis.bundle.bundle_file import save_bundle
+from bm_plugins.apis.bundle.bundle_model import build_model
+from bm_plugins.apis.bundle.read_cell import CellReader
 from tests.apis.tiny_bundle import tiny_bundle
 
 

@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 
-from bm_plugins.apis.feature_file import read_features
+from bm_plugins.apis.features.feature_file import read_features
 
 OPTIONS = ('--cfg-options', 'test_dataloader.num_workers=0')
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bm_plugins.datasets.matek_classes import CLASSES, FULL_NAMES
-from bm_plugins.report.folds import write_folds
-from bm_plugins.report.run_folder import read_run
+from bm_plugins.report.runs.folds import write_folds
+from bm_plugins.report.runs.run_folder import read_run
 from tests.report.written_run import draw, write_fold, write_run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ import pytest
 
 from bm_plugins.datasets.manifest import read_manifest
 from bm_plugins.datasets.prepare import prepare
-from bm_plugins.report.run_folder import read_run
+from bm_plugins.report.runs.run_folder import read_run
 
 SHORT = [
     '--cfg-options',

@@ -14,7 +14,7 @@ from mmpretrain.registry import MODELS
 from torch.nn.functional import normalize
 
 from bm_plugins.compat.safe_loading import load
-from tests.report.test_calibration_report import overconfident
+from tests.report.runs.test_calibration_report import overconfident
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bm_plugins.apis.bundle_file import save_bundle
+from bm_plugins.apis.bundle.bundle_file import save_bundle
 from bm_plugins.datasets import Matek
 from tests.apis.cell_folder import OUTPUTS, make_cells, rows
 from tests.apis.tiny_bundle import CODES, tiny_bundle
@@ -285,7 +285,7 @@ def test_processes_that_share_a_gpu(predict, cells, tmp_path, monkeypatch):
     """mmengine's log looks for the GPU of the process, on the CPU too."""
     monkeypatch.setattr('torch.cuda.is_available', lambda: True)
     monkeypatch.setattr('torch.cuda.device_count', lambda: 1)
-    monkeypatch.setattr('bm_plugins.run_manifest.machine', dict)
+    monkeypatch.setattr('bm_plugins.utils.run_manifest.machine', dict)
     monkeypatch.setenv('LOCAL_RANK', '1')
     status, said, error = predict(cells, tmp_path / 'out')
     assert status == 0 and '12 cells' in said, error

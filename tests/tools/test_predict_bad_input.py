@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bm_plugins.apis.bundle_file import save_bundle
+from bm_plugins.apis.bundle.bundle_file import save_bundle
 from tests.apis.cell_folder import make_cells, rows
 from tests.apis.tiny_bundle import BACKBONE, tiny_bundle
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from bm_plugins.apis.bundle_file import load_bundle
-from bm_plugins.apis.bundle_model import build_model
-from bm_plugins.apis.read_cell import CellReader
+from bm_plugins.apis.bundle.bundle_file import load_bundle
+from bm_plugins.apis.bundle.bundle_model import build_model
+from bm_plugins.apis.bundle.read_cell import CellReader
 from tests.apis.tiny_publish import (
     CODES,
     LINEAR,

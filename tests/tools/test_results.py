@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from bm_plugins.experiment import read_config
+from bm_plugins.experiments.experiment import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location(

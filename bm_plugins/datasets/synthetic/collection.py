@@ -9,8 +9,9 @@ absorption, so that a shift of stain or lamp acts as it does on a slide.
 import cv2
 import numpy as np
 
-from ...errors import InputError
-from ..matek_classes import CLASSES, SUPPORTS
+from bm_plugins.datasets.matek_classes import CLASSES, SUPPORTS
+from bm_plugins.errors import InputError
+
 from .cells import PAINTERS, leukocyte, red_cells
 from .looks import BESIDE, LOOKS
 from .shapes import SIZE, any_angle, noise_patch, polar

@@ -6,8 +6,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmpretrain.registry import TRANSFORMS
 
-from ...errors import InputError, UnreadableImage
-from ..image_io import decode_image, jpeg_shape
+from bm_plugins.datasets.image_io import decode_image, jpeg_shape
+from bm_plugins.errors import InputError, UnreadableImage
 
 
 @TRANSFORMS.register_module()

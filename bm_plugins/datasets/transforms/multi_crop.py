@@ -7,7 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS
 
-from ...errors import InputError
+from bm_plugins.errors import InputError
+
 from .blur import blur
 from .colour import SATURATION, colour_steps, jitter_hsv
 from .resize import resize

@@ -1,4 +1,4 @@
-// Wilson's score interval, as bm_plugins/evaluation/intervals.py has it.
+// Wilson's score interval, as bm_plugins/evaluation/functional/intervals.py has it.
 function wilson(hits, total, z2) {
   const middle = (hits + z2 / 2) / (total + z2);
   const spread = hits * (total - hits) / Math.max(total, 1) + z2 / 4;

@@ -84,7 +84,7 @@ function makeFigures(data, store) {
     get('warnings').hidden = !data.warnings && !few;
   }
 
-  // As trust() in bm_plugins/report/differential_notes.py.
+  // As trust() in bm_plugins/report/differential/notes.py.
   function showTrust(complete) {
     const made = cells.filter((_, i) => store.decided(i)).length;
     const { written, all, some } = data.trust;

@@ -1,9 +1,9 @@
 import mmcv
 import numpy as np
 import pytest
+from benchmarks.stock_views import numpy2_hue
 from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 
-from bm_plugins.benchmark.stock_views import numpy2_hue
 from bm_plugins.datasets.synthetic.collection import draw_cell
 from bm_plugins.datasets.transforms.colour import (
     BRIGHTNESS,

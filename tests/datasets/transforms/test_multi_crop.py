@@ -2,13 +2,13 @@ import random
 
 import numpy as np
 import pytest
+from benchmarks.input_speed import VIEWS as SETTINGS
+from benchmarks.stock_views import numpy2_hue, stock_pipeline
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import TRANSFORMS
 from scipy.stats import ks_2samp
 
-from bm_plugins.benchmark.input_speed import VIEWS as SETTINGS
-from bm_plugins.benchmark.stock_views import numpy2_hue, stock_pipeline
 from bm_plugins.datasets.synthetic.collection import draw_cell
 from bm_plugins.datasets.transforms import MultiCropViews
 from bm_plugins.datasets.transforms.colour import SATURATION

@@ -10,9 +10,12 @@ import numpy as np
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from bm_plugins.report.cell_report import ReportCell, write_cell_report
-from bm_plugins.report.differential import differential
-from bm_plugins.report.differential_scheme import Scheme
+from bm_plugins.report.cell_page.cell_report import (
+    ReportCell,
+    write_cell_report,
+)
+from bm_plugins.report.differential.differential import differential
+from bm_plugins.report.differential.scheme import Scheme
 from tests.report.slide import slide_of
 
 EVIL = '<img src=x onerror=alert(1)>.jpg'

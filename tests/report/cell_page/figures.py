@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bm_plugins.report.cell_report import fixed
+from bm_plugins.report.cell_page.cell_report import fixed
 from tests.report.cell_page.browser import CLASSES, COUNTS, DOUBTFUL, expected
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from bm_plugins.report.differential_notes import ALL_DECIDED
+from bm_plugins.report.differential.notes import ALL_DECIDED
 from tests.report.cell_page.browser import (
     CLASSES,
     EVIL,

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from selenium.webdriver.common.keys import Keys
 
-from bm_plugins.report.cell_report import fixed
-from bm_plugins.report.differential import differential
-from bm_plugins.report.differential_scheme import Scheme
+from bm_plugins.report.cell_page.cell_report import fixed
+from bm_plugins.report.differential.differential import differential
+from bm_plugins.report.differential.scheme import Scheme
 from tests.report.cell_page.browser import (
     CLASSES,
     COUNTS,

@@ -1,0 +1,1 @@
+"""A published classifier, and what it says of a cell."""

@@ -1,0 +1,1 @@
+"""Why a cell was predicted so."""

@@ -1,0 +1,148 @@
+"""What the network makes of single cells."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bm_plugins.apis.bundle.bundle import Bundle
+from bm_plugins.apis.bundle.bundle_model import build_model
+from bm_plugins.apis.bundle.model_warnings import field_warnings
+from bm_plugins.apis.bundle.read_cell import CellReader
+from bm_plugins.datasets.value_range import value_bits
+from bm_plugins.errors import InputError, UnreadableImage
+
+from .heat_map import Heat, heat_map
+from .nearest_cells import nearest_cells
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One cell as the network sees it.
+
+    Attributes:
+        path (str): Of the image, as it was given.
+        image (np.ndarray): (H, W, 3) uint8, RGB, as the network takes it.
+        probabilities (np.ndarray): Calibrated (C,).
+        target (int): The class that the heat map is of.
+        heat (Heat): The map, over the image.
+        nearest (np.ndarray): Rows (k,) of the bundle's reference.
+        similarities (np.ndarray): Their cosine similarities (k,).
+    """
+
+    path: str
+    image: np.ndarray
+    probabilities: np.ndarray
+    target: int
+    heat: Heat
+    nearest: np.ndarray
+    similarities: np.ndarray
+
+
+def class_index(bundle: Bundle, code: str | None) -> int | None:
+    """The index of a class.
+
+    Args:
+        bundle (Bundle): Has the classes.
+        code (str, optional): A class; None stays None.
+
+    Raises:
+        InputError: The bundle has no such class.
+    """
+    if code is None:
+        return None
+    if code not in bundle.classes:
+        raise InputError(
+            f'--class {code}: unknown; the bundle has '
+            f'{" ".join(bundle.classes)}.'
+        )
+    return bundle.classes.index(code)
+
+
+def read_cells(
+    bundle: Bundle,
+    files: Sequence[str | Path],
+    um_per_px: float | str | None = None,
+    say: Callable[[str], None] = print,
+) -> list[np.ndarray]:
+    """Read all cells, before any work is done.
+
+    Args:
+        bundle (Bundle): Says of what size.
+        files (Sequence[str or Path]): The images.
+        um_per_px (float or str, optional): As for :class:`CellReader`.
+        say (Callable): Is told of images that show another field than those
+            of training.
+
+    Returns:
+        list[np.ndarray]: (3, H, W) uint8, RGB, one a file.
+
+    Raises:
+        InputError: One is missing or no image, or the scale is wrong.
+    """
+    bits = value_bits([str(f) for f in files])
+    reader = CellReader(bundle, bits, um_per_px)
+    cells, fields = [], Counter()
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(
+                f'cell {file} is no file. Give image files, one a cell.'
+            )
+        try:
+            cell, field = reader.read(file)
+        except UnreadableImage as error:
+            raise InputError(str(error)) from error
+        cells.append(cell)
+        fields[field] += 1
+    for text in field_warnings(bundle, fields, um_per_px):
+        say(f'warning: {text}')
+    return cells
+
+
+def explain(
+    bundle: Bundle,
+    files: Sequence[str | Path],
+    code: str | None = None,
+    nearest: int = 6,
+    um_per_px: float | str | None = None,
+) -> Iterator[Explanation]:
+    """Explain cells, one after the other.
+
+    Args:
+        bundle (Bundle): The model.
+        files (Sequence[str or Path]): Images of cells.
+        code (str, optional): Class of the heat maps. Defaults to None: each
+            cell's most probable one.
+        nearest (int): Reference cells to find for each. Defaults to 6.
+        um_per_px (float or str, optional): As for :class:`CellReader`.
+
+    Yields:
+        Explanation: One a file.
+
+    Raises:
+        InputError: As :func:`class_index`, :func:`read_cells`,
+            :func:`~bm_plugins.apis.explanation.heat_map.heat_map` and
+            :func:`~bm_plugins.apis.explanation.nearest_cells.nearest_cells`.
+    """
+    chosen = class_index(bundle, code)
+    cells = read_cells(bundle, files, um_per_px)
+    model = build_model(bundle).requires_grad_(False)
+    for file, cell in zip(files, cells, strict=True):
+        image = torch.from_numpy(cell)
+        with torch.no_grad():
+            features, logits = model(image[None])
+        probabilities = (logits[0] / bundle.temperature).softmax(0)
+        similarities, rows = nearest_cells(features, bundle.reference, nearest)
+        target = int(probabilities.argmax()) if chosen is None else chosen
+        yield Explanation(
+            str(file),
+            cell.transpose(1, 2, 0),
+            probabilities.numpy(),
+            target,
+            heat_map(model, image, target),
+            rows[0].numpy(),
+            similarities[0].numpy(),
+        )

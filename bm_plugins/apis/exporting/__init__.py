@@ -1,0 +1,1 @@
+"""A bundle in other programs' formats."""

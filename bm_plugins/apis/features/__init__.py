@@ -1,0 +1,1 @@
+"""Features in a file, and the linear evaluation of any."""

@@ -1,0 +1,1 @@
+"""A folder of cells, from the images to the report."""

@@ -1,0 +1,137 @@
+"""Predictions in the making: a file for each chunk of cells."""
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bm_plugins.errors import InputError
+from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.csv_file import write_csv
+
+from .cell_features import CellFeatures
+
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of a chunk.
+
+    Attributes:
+        rows (Sequence[Sequence[str]]): Of ``predictions.csv``.
+        skipped (Sequence[Sequence[str]]): Of ``skipped.csv``.
+        features (np.ndarray, optional): (n, D) float32, one a row.
+    """
+
+    rows: Sequence[Sequence[str]]
+    skipped: Sequence[Sequence[str]]
+    features: np.ndarray | None = None
+
+
+class PredictionParts:
+    """A folder of parts, each there whole or not at all.
+
+    Args:
+        folder (Path): The folder; it exists.
+        key (str): What the parts belong to; one of another key is not read.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self.key = key
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f'{number:07}.npz'
+
+    def has(self, number: int) -> bool:
+        """Whether a chunk's part is there, whole."""
+        try:
+            self.read(number)
+        except _UNREADABLE:
+            return False
+        return True
+
+    def write(self, number: int, part: Part) -> None:
+        """Keep a chunk's part.
+
+        Raises:
+            InputError: As :func:`atomic_write`.
+        """
+        text = json.dumps([self.key, part.rows, part.skipped])
+        arrays = dict(text=np.frombuffer(text.encode(), np.uint8))
+        if part.features is not None:
+            arrays['features'] = part.features
+        with (
+            atomic_write(self._file(number)) as partial,
+            open(partial, 'wb') as stream,
+        ):
+            np.savez(stream, **arrays)
+
+    def read(self, number: int, with_features: bool = True) -> Part:
+        """A chunk's part.
+
+        Args:
+            number (int): Of the chunk.
+            with_features (bool): Read the features, too. Defaults to True.
+
+        Raises:
+            OSError, ValueError, zipfile.BadZipFile: It is missing, damaged,
+                or of another key.
+        """
+        with np.load(self._file(number), allow_pickle=False) as arrays:
+            key, rows, skipped = json.loads(arrays['text'].tobytes())
+            if key != self.key:
+                raise ValueError('other key')
+            features = arrays.get('features') if with_features else None
+            return Part(rows, skipped, features)
+
+    def merge(
+        self,
+        count: int,
+        header: Sequence[str],
+        out: Path,
+        features: CellFeatures | None = None,
+    ) -> tuple[int, int]:
+        """Write ``predictions.csv`` and ``skipped.csv``, part after part.
+
+        Args:
+            count (int): Number of parts.
+            header (Sequence[str]): Of ``predictions.csv``.
+            out (Path): Folder to write to.
+            features (CellFeatures, optional): File to write, too.
+
+        Returns:
+            tuple[int, int]: Rows of the two files.
+
+        Raises:
+            InputError: A file cannot be written, or a part is gone.
+        """
+        sizes = [0, 0]
+
+        def rows(which: int) -> Iterator[Sequence[str]]:
+            for part in self._all(count):
+                found = (part.rows, part.skipped)[which]
+                sizes[which] += len(found)
+                yield from found
+
+        write_csv(out / 'predictions.csv', header, rows(0))
+        write_csv(out / 'skipped.csv', ('path', 'reason'), rows(1))
+        if features is not None:
+            with features:
+                for part in self._all(count, with_features=True):
+                    features.add([row[0] for row in part.rows], part.features)
+        return sizes[0], sizes[1]
+
+    def _all(self, count: int, with_features: bool = False) -> Iterator[Part]:
+        for number in range(count):
+            try:
+                yield self.read(number, with_features)
+            except _UNREADABLE as error:
+                raise InputError(
+                    f'{self._file(number)} is gone or damaged. The same '
+                    'command makes it anew.'
+                ) from error

@@ -1,0 +1,1 @@
+"""A bundle from a config and a checkpoint."""

@@ -1,1 +1,0 @@
-"""What is wrong with a collection before anything is trained on it."""

@@ -1,1 +1,0 @@
-"""Ours and the stock route, timed side by side in one run."""

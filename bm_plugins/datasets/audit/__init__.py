@@ -1,0 +1,1 @@
+"""Duplicates and oddities of a collection."""

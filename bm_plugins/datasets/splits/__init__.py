@@ -1,0 +1,1 @@
+"""Train, validation, test and the folds."""

@@ -1,0 +1,1 @@
+"""Frozen features of many images, kept in a cache."""

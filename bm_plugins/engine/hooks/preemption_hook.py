@@ -1,0 +1,88 @@
+"""A checkpoint and an early end when the machine is wanted back."""
+
+import os
+import signal
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmpretrain.registry import HOOKS
+
+from bm_plugins.engine.accumulation import is_amid
+from bm_plugins.errors import Preempted
+
+from .checkpoint_hook import INTERRUPTED, save_and_name
+
+
+@HOOKS.register_module()
+class PreemptionHook(Hook):
+    """On SIGTERM save after the current step, and end with status 75.
+
+    75 (EX_TEMPFAIL of sysexits.h) says "try again": Slurm requeues on it by
+    ``RequeueExit=75``. The checkpoint, ``interrupted.pth``, is the one that
+    ``--resume`` takes, at the next batch; the next regular one replaces it.
+    The ranks agree on the step a step later, over gloo and in the background,
+    so that a step waits for nothing.
+    """
+
+    # After the schedulers' step and regular checkpoints.
+    priority = 'LOWEST'
+
+    def before_train(self, runner: Runner) -> None:
+        """Take over SIGTERM."""
+        self._signalled = False
+        self._pending = None
+        self._group = None
+        if runner.distributed:
+            self._group = dist.new_group(backend='gloo')
+        # None where other than Python had set it.
+        previous = signal.signal(signal.SIGTERM, self._note)
+        self._previous = previous or signal.SIG_DFL
+
+    def _note(self, *_: Any) -> None:
+        self._signalled = True
+
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """Save and end, if a rank was signalled.
+
+        Raises:
+            Preempted: All ranks have come here and the checkpoint is there.
+        """
+        # No checkpoint holds the gradients of half an accumulation.
+        if not self._any_signalled() or is_amid(runner.optim_wrapper):
+            return
+        meta = dict(epoch=runner.epoch, iter=runner.iter + 1)
+        save_and_name(
+            runner, runner.work_dir, INTERRUPTED, meta=meta, by_epoch=False
+        )
+        if self._group is not None:
+            self._pending.wait()
+            dist.barrier(self._group)  # the first to end ends all
+        signal.signal(signal.SIGTERM, self._previous)
+        raise Preempted(
+            f'stopped by SIGTERM after iteration {runner.iter + 1}; saved '
+            f'{os.path.join(runner.work_dir, INTERRUPTED)}, from which '
+            '--resume goes on.'
+        )
+
+    def _any_signalled(self) -> bool:
+        """Whether any rank was, by the step before."""
+        if self._group is None:
+            return self._signalled
+        stop = False
+        if self._pending is not None:
+            self._pending.wait()
+            stop = bool(self._flag)
+        self._flag = torch.tensor(int(self._signalled))
+        self._pending = dist.all_reduce(
+            self._flag, dist.ReduceOp.MAX, self._group, async_op=True
+        )
+        return stop
+
+    def after_train(self, runner: Runner) -> None:
+        """Give SIGTERM back."""
+        if self._pending is not None:
+            self._pending.wait()
+        signal.signal(signal.SIGTERM, self._previous)

@@ -1,0 +1,1 @@
+"""Training, linear evaluation and nearest neighbours."""

@@ -1,0 +1,133 @@
+"""Options of a config that make a step faster, or its batch larger."""
+
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from bm_plugins.errors import InputError
+
+from .accumulation import accumulated, check_accumulation, check_counts
+from .unwrap import unwrap
+
+
+class FastStepRunner(Runner):
+    """mmengine's Runner with ``channels_last`` and ``compile``.
+
+    Keys at the top of a config, or by ``--cfg-options``:
+
+    - ``channels_last=True`` keeps images and filters channel after channel of
+      a pixel, which is how tensor cores take them.
+    - ``compile=True``, or a dict of arguments of ``torch.compile``, compiles
+      the backbone. mmengine compiles ``train_step`` with everything in it:
+      hooks, collectives and the optimiser.
+    - ``optim_wrapper.accumulative_counts=N`` sums the gradients of N steps up
+      where that changes no method.
+
+    None changes a key of the checkpoints.
+    """
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Build it, in the wanted order of memory."""
+        wanted = self.cfg.get('channels_last', False)
+        if not isinstance(wanted, bool):
+            raise InputError(
+                f'channels_last={wanted}: expected True or False.'
+            )
+        model = super().build_model(model)
+        if wanted:
+            model = model.to(memory_format=torch.channels_last)
+            _backbone_of(model).register_forward_pre_hook(_channels_last)
+        return model
+
+    def _init_model_weights(self) -> None:
+        """Draw the same weights in either order of memory."""
+        if not self.cfg.get('channels_last', False):
+            super()._init_model_weights()
+            return
+        self.model.to(memory_format=torch.contiguous_format)
+        super()._init_model_weights()
+        self.model.to(memory_format=torch.channels_last)
+
+    def _maybe_compile(self, target: str) -> None:
+        """Compile the backbone, if ``compile`` says so."""
+        options = self.cfg.get('compile', False)
+        if not options:
+            return
+        if not isinstance(options, bool | dict):
+            raise InputError(
+                f'compile={options}: expected True, False or a dict of '
+                'arguments of torch.compile.'
+            )
+        options = {} if options is True else dict(options)
+        # Sizes are few and fixed: a graph for each beats one for all.
+        options.setdefault('dynamic', False)
+        # In place: the keys of the weights stay.
+        _backbone_of(unwrap(self.model)).compile(**options)
+        self.logger.info(
+            'The backbone is compiled in the first steps, which takes a while.'
+        )
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> OptimWrapper:
+        """Build it; refuse an accumulation that would change the method."""
+        if isinstance(optim_wrapper, dict):
+            check_counts(optim_wrapper.get('accumulative_counts', 1))
+            kind = optim_wrapper.get('type', 'OptimWrapper')
+            if kind == 'OptimWrapper' and 'dtype' in optim_wrapper:
+                raise InputError(
+                    f'optim_wrapper.dtype={optim_wrapper["dtype"]} is for '
+                    'mixed precision; add optim_wrapper.type=AmpOptimWrapper.'
+                )
+        built = super().build_optim_wrapper(optim_wrapper)
+        steps = accumulated(built)
+        if steps > 1:
+            check_accumulation(unwrap(self.model), steps)
+            batch = self.train_dataloader.batch_sampler.batch_size
+            self.logger.info(
+                f'An update takes the gradients of {steps} steps, of '
+                f'{steps * batch * self.world_size} images; --auto-scale-lr '
+                'fits the learning rate to that.'
+            )
+        return built
+
+    def scale_lr(
+        self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None
+    ) -> None:
+        """Scale by the images of an update, those accumulated too."""
+        steps = accumulated(optim_wrapper)
+        if auto_scale_lr and steps > 1:
+            base = auto_scale_lr['base_batch_size'] / steps
+            auto_scale_lr = dict(auto_scale_lr, base_batch_size=base)
+        super().scale_lr(optim_wrapper, auto_scale_lr)
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, *args: Any, **kwargs: Any
+    ) -> DataLoader:
+        """Build it; page-locked batches where there is a GPU to copy to."""
+        if isinstance(dataloader, dict):
+            dataloader = dict(dataloader)
+            if not torch.cuda.is_available():
+                dataloader['pin_memory'] = False
+            dataloader.setdefault('pin_memory', True)
+        return Runner.build_dataloader(dataloader, *args, **kwargs)
+
+
+def _backbone_of(model: nn.Module) -> nn.Module:
+    backbone = getattr(model, 'backbone', None)
+    if backbone is None:
+        raise InputError(
+            'channels_last and compile are for models with a backbone; '
+            f'{type(model).__name__} has none.'
+        )
+    return backbone
+
+
+def _channels_last(_: nn.Module, inputs: tuple) -> tuple:
+    images, *rest = inputs
+    if isinstance(images, Tensor) and images.dim() == 4:
+        images = images.contiguous(memory_format=torch.channels_last)
+    return (images, *rest)

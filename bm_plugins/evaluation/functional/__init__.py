@@ -1,0 +1,1 @@
+"""The mathematics of the scores: numpy or torch alone."""

@@ -1,0 +1,1 @@
+"""A linear classifier on frozen features, solved exactly."""

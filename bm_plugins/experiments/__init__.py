@@ -1,0 +1,1 @@
+"""Several runs of the launch scripts, one after the other."""

@@ -1,0 +1,1 @@
+"""From features to a loss or to scores."""

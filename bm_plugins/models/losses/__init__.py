@@ -1,0 +1,1 @@
+"""Losses, and the class weights in them."""

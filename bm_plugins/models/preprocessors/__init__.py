@@ -1,0 +1,1 @@
+"""From a batch of the loader to a batch of the model."""

@@ -1,0 +1,136 @@
+"""Views of a batch, each image with its own draw."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, pad
+
+from bm_plugins.datasets.transforms.resize import AREA_FROM
+
+from .batch_colour import grey, jitter_colour, jitter_hsv
+from .to_device import to_device
+
+
+def render_views(
+    images: Tensor, draws: Tensor, size: int, color_jitter: bool
+) -> Tensor:
+    """One view of each image: what ``MultiCropViews.render`` does.
+
+    Crop, resize, colour, grey, blur, flip; not rounded in between.
+
+    Args:
+        images (Tensor): RGB (B, 3, H, W), uint8, on any device.
+        draws (Tensor): (B, 14), on the host; see :func:`as_rows`.
+        size (int): Side S of the views in pixels.
+        color_jitter (bool): The jitter is brightness, contrast, saturation
+            and hue, not that of HSV.
+
+    Returns:
+        Tensor: RGB (B, 3, S, S), float32, 0 to 255.
+    """
+    device = images.device
+    jittered, order, greyed, sigma = draws[:, [6, 11, 12, 13]].unbind(1)
+    views = crop(images, draws[:, :6], size)
+
+    def changed(rows: Tensor, function) -> Tensor:
+        rows = rows.nonzero().flatten()
+        if not len(rows):
+            return views
+        at = to_device(rows, device)
+        return views.index_copy(
+            0, at, function(views.index_select(0, at), rows)
+        )
+
+    def jitter(some: Tensor, rows: Tensor) -> Tensor:
+        amounts = draws[rows, 7:11]
+        if color_jitter:
+            return jitter_colour(some, amounts, order[rows])
+        amounts = to_device(amounts, device)
+        return jitter_hsv(some, *amounts[:, :3, None, None, None].unbind(1))
+
+    views = changed(jittered > 0, jitter)
+    views = changed(greyed > 0, lambda some, _: grey(some).expand_as(some))
+    return changed(sigma > 0, lambda some, rows: blur(some, sigma[rows]))
+
+
+def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Crop, resize and flip by one interpolation.
+
+    Args:
+        images (Tensor): (B, C, H, W), uint8.
+        boxes (Tensor): Top, left, height, width, and whether flipped left to
+            right and top to bottom (B, 6), on the host.
+        size (int): Side S of the result in pixels.
+
+    Returns:
+        Tensor: (B, C, S, S), float32. Bilinear; where a crop shrinks, the
+        mean of that over each pixel's area.
+    """
+    most = boxes[:, 2:4].amax(1)
+    shrinks = most > AREA_FROM * size
+    fine = torch.where(shrinks, (most / size).ceil(), 1.0).long()
+    if len(fine.unique()) == 1:
+        return _crop(images, boxes, size, int(fine[0]))
+    views = images.new_empty(
+        (*images.shape[:2], size, size), dtype=torch.float32
+    )
+    for factor in fine.unique().tolist():  # a view is its own image's alone
+        rows = (fine == factor).nonzero().flatten()
+        at = to_device(rows, images.device)
+        some = _crop(images.index_select(0, at), boxes[rows], size, factor)
+        views = views.index_copy(0, at, some)
+    return views
+
+
+def _crop(images: Tensor, boxes: Tensor, size: int, fine: int) -> Tensor:
+    """Interpolate ``fine`` times as finely along each axis, and average."""
+    top, left, height, width, horizontal, vertical = boxes.unbind(1)
+    # Pixel centres lie at halves; beyond a crop's border it goes on.
+    at = (torch.arange(fine * size) + 0.5) / (fine * size)
+
+    def places(start: Tensor, length: Tensor, flipped: Tensor, full: int):
+        share = torch.where(flipped[:, None] > 0, 1 - at, at)
+        inside = (share * length[:, None]).clamp(
+            torch.tensor(0.5), length[:, None] - 0.5
+        )
+        return 2 * (start[:, None] + inside) / full - 1
+
+    x = places(left, width, horizontal, images.size(3))
+    y = places(top, height, vertical, images.size(2))
+    x, y = (to_device(p, images.device) for p in (x, y))
+    shape = (len(x), fine * size, fine * size)
+    grid = torch.stack(
+        [x[:, None, :].expand(shape), y[:, :, None].expand(shape)], -1
+    )
+    views = grid_sample(
+        images.float(), grid, padding_mode='border', align_corners=False
+    )
+    return avg_pool2d(views, fine) if fine > 1 else views
+
+
+def blur(images: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian blur, each image with its own deviation.
+
+    Args:
+        images (Tensor): (B, C, H, W), float.
+        sigma (Tensor): Deviations in pixels (B,), above 0, on the host; a
+            kernel reaches three of them.
+
+    Returns:
+        Tensor: As ``images``; the border goes on as it is.
+    """
+    reach = (3 * sigma).round().clamp(min=1)
+    most = int(reach.max())
+    taps = torch.arange(-most, most + 1)
+    weights = (-0.5 * (taps / sigma[:, None]) ** 2).exp()
+    weights = weights * (taps.abs() <= reach[:, None])
+    weights = weights / weights.sum(1, keepdim=True)
+    weights = to_device(weights, images.device)
+    weights = weights.t()[:, :, None, None, None]
+    for axis, sides in ((2, (0, 0, most, most)), (3, (most, most, 0, 0))):
+        padded = pad(images, sides, mode='replicate')
+        length = images.size(axis)
+        images = sum(
+            weight * padded.narrow(axis, tap, length)
+            for tap, weight in enumerate(weights)
+        )
+    return images

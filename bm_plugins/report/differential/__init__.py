@@ -1,0 +1,1 @@
+"""The differential count of a patient or slide."""

@@ -1,1 +1,0 @@
-"""Pictures of results, by matplotlib, without a screen."""

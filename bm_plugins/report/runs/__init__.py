@@ -1,0 +1,1 @@
+"""Reports on tested runs and cross-validations."""

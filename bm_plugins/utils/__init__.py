@@ -1,0 +1,1 @@
+"""Files, machine and processes: what every other folder may use."""

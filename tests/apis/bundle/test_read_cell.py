@@ -1,0 +1,68 @@
+"""Images as the network takes them."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from bm_plugins.apis.bundle.read_cell import CellReader
+from bm_plugins.errors import InputError, UnreadableImage
+from tests.apis.tiny_bundle import tiny_bundle
+
+
+def test_size_order_of_axes_and_of_colours(tmp_path):
+    image = np.zeros((96, 96, 3), np.uint8)
+    image[:48, :, 2] = 200  # red above
+    image[48:, :, 0] = 100  # blue below
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    small = CellReader(tiny_bundle())(tmp_path / 'a.png')
+    assert small.shape == (3, 48, 48) and small.dtype == np.uint8
+    assert small[:, 10, 10].tolist() == [200, 0, 0]
+    assert small[:, 40, 10].tolist() == [0, 0, 100]
+
+
+def test_unreadable_file_is_named(tmp_path):
+    with pytest.raises(UnreadableImage, match='gone.png.*No such file'):
+        CellReader(tiny_bundle())(tmp_path / 'gone.png')
+
+
+def trained(um_per_px):
+    scale = dict(width=96, height=96, um_per_px=um_per_px, share=1.0)
+    return tiny_bundle(info=dict(scale=scale))
+
+
+def rings(side):
+    """Grey levels that tell the distance from the centre."""
+    y, x = np.indices((side, side)) - (side - 1) / 2
+    level = np.maximum(abs(x), abs(y)) * 2
+    return np.repeat(level[..., None], 3, 2).astype(np.uint8)
+
+
+def test_what_is_said_goes_before_what_the_file_says(tmp_path):
+    file = tmp_path / 'a.png'
+    wide = rings(192)
+    Image.fromarray(wide).save(file, dpi=(254_000, 254_000))  # 0.1 µm
+    middle = CellReader(tiny_bundle()).resize(wide[48:144, 48:144])
+    whole = CellReader(tiny_bundle()).resize(wide)
+    by_file = CellReader(trained(0.1))
+    cell, field = by_file.read(file)
+    assert (cell == middle).all() and field == 'wide'
+    assert (by_file(file) == middle).all()
+    cell, field = by_file.fit(wide, file, 0.05)  # a list
+    assert (cell == whole).all() and field == ''
+    cell, field = CellReader(trained(0.1), None, 'same').fit(wide, file, 0.1)
+    assert (cell == whole).all() and field == ''
+    by_hand = CellReader(trained(0.1), None, '0,1')
+    assert (by_hand.resize(wide, 0.05) == middle).all()
+    # Nothing to compare with: the size tells.
+    cell, field = CellReader(trained(None)).read(file)
+    assert (cell == whole).all() and field == 'size'
+    assert CellReader(tiny_bundle()).read(file)[1] == ''
+
+
+@pytest.mark.parametrize('um_per_px', [None, 'old'])
+def test_a_scale_that_cannot_be_compared_is_refused(um_per_px):
+    bundle = tiny_bundle() if um_per_px else trained(None)
+    with pytest.raises(InputError, match='does not know.*publish.py --um-per'):
+        CellReader(bundle, um_per_px=0.1)
+    CellReader(bundle, um_per_px='same')

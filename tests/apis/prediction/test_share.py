@@ -1,0 +1,74 @@
+"""Who makes which part, and what is in it."""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from bm_plugins.apis.bundle.cell_predictor import CellPredictor
+from bm_plugins.apis.prediction.cell_list import list_cells
+from bm_plugins.apis.prediction.chunks import PredictionParts
+from bm_plugins.apis.prediction.share import number_of_chunks, predict_share
+from tests.apis.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture
+def cells(tmp_path):
+    folder = tmp_path / 'cells'
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(10):
+        image = rng.integers(0, 256, (50, 50, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'{i}.png'), image)
+    (folder / '3.png').write_bytes(b'')
+    (folder / os.fsdecode(b'\xff.png')).write_bytes(b'')
+    (tmp_path / 'one').mkdir()
+    (tmp_path / 'two').mkdir()
+    return list_cells(folder)
+
+
+def share(cells, folder, key='key'):
+    parts = PredictionParts(folder, key)
+    predictor = CellPredictor(tiny_bundle(), 'cpu')
+    return predict_share(predictor, cells, parts, 3, 2, 0, True)
+
+
+def _of_two(cells, folder):
+    share(cells, folder)
+
+
+def test_two_processes_make_what_one_makes(cells, tmp_path, run_ranks):
+    assert number_of_chunks(cells, 3) == 4
+    assert share(cells, tmp_path / 'one') == 0
+    run_ranks(_of_two, 2, cells, tmp_path / 'two')
+    one, two = (
+        [PredictionParts(tmp_path / n, 'key').read(i) for i in range(4)]
+        for n in ('one', 'two')
+    )
+    for a, b in zip(one, two, strict=True):
+        assert a.rows == b.rows and a.skipped == b.skipped
+        assert np.array_equal(a.features, b.features)
+    names = [row[0] for part in one for row in part.rows]
+    assert names == [f'{i}.png' for i in range(10) if i != 3]
+    assert [s for part in one for s in part.skipped] == [
+        ['3.png', 'empty file'],
+        [r'\xff.png', 'the name is not UTF-8'],
+    ]
+    assert [len(part.features) for part in one] == [3, 2, 3, 1]
+
+
+def test_only_missing_and_damaged_parts_are_made(cells, tmp_path):
+    folder = tmp_path / 'one'
+    share(cells, folder)
+    files = sorted(folder.iterdir())
+    contents = [file.read_bytes() for file in files]
+    files[1].unlink()
+    files[2].write_bytes(contents[2][:100])
+    kept = [files[i].stat().st_mtime_ns for i in (0, 3)]
+    assert share(cells, folder) == 2
+    assert [files[i].stat().st_mtime_ns for i in (0, 3)] == kept
+    again = PredictionParts(folder, 'key')
+    assert all(again.has(i) for i in range(4))
+    assert share(cells, folder) == 4
+    assert share(cells, folder, 'other') == 0

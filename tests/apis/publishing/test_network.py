@@ -1,0 +1,122 @@
+"""Networks filled from checkpoints."""
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import MODELS
+
+from bm_plugins.apis.publishing.network import fit_classifier, make_network
+from bm_plugins.apis.publishing.settings import read_settings
+from bm_plugins.compat.safe_loading import load
+from bm_plugins.errors import InputError
+from bm_plugins.evaluation.linear.linear_probe import fit_linear_probe
+from tests.apis.tiny_publish import CODES, config, save_checkpoint
+
+
+@pytest.fixture
+def settings():
+    def read(supervised, *more):
+        init_default_scope('mmpretrain')
+        return read_settings(config('x', 'y', supervised, *more))
+
+    return read
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    def save(*args, **kwargs):
+        init_default_scope('mmpretrain')
+        return load(save_checkpoint(tmp_path / 'a.pth', *args, **kwargs))
+
+    return save
+
+
+def test_supervised_gives_the_logits_of_the_framework(settings, checkpoint):
+    cfg = config('x', 'y', True)
+    state = checkpoint(cfg, 3)
+    model = make_network(settings(True), state, CODES, 'a.pth')
+    whole = MODELS.build(dict(cfg.model, data_preprocessor=None))
+    whole.load_state_dict(state['state_dict'])
+    images = torch.randint(256, (5, 3, 48, 48), dtype=torch.uint8)
+    mean, std = (torch.tensor(x)[:, None, None] for x in _normalisation(cfg))
+    with torch.no_grad():
+        expected = whole.eval()((images - mean) / std)
+        torch.testing.assert_close(model(images)[1], expected)
+
+
+def _normalisation(cfg):
+    return cfg.data_preprocessor.mean, cfg.data_preprocessor.std
+
+
+def test_pretraining_gives_the_backbone_alone(settings, checkpoint):
+    state = checkpoint(config('x', 'y'), 3, 'backbone.')
+    model = make_network(settings(False), state, CODES, 'a.pth')
+    for key, value in model.backbone.state_dict().items():
+        assert torch.equal(value, state['state_dict'][f'backbone.{key}'])
+    assert not model.training
+
+
+def test_classifier_is_the_probe(settings, checkpoint):
+    state = checkpoint(config('x', 'y'), 0, 'backbone.')
+    model = make_network(settings(False), state, CODES, 'a.pth')
+    torch.manual_seed(0)
+    labels = torch.arange(60) % 3
+    features = torch.randn(60, 32)
+    features[torch.arange(60), labels] += 2
+    few = settings(False, 'test_cfg.l2=0.1,0.5', 'test_cfg.folds=3')
+    probe = fit_classifier(model, few, features.clone(), labels)
+    assert probe.l2 in (0.1, 0.5) and len(probe.scores) == 2
+    expected = fit_linear_probe(features, labels, 3, (0.1, 0.5), 3)
+    torch.testing.assert_close(model.fc.weight, expected.weight.float())
+    torch.testing.assert_close(model.fc.bias, expected.bias.float())
+
+
+def test_classifier_of_the_natural_prior(settings, checkpoint):
+    state = checkpoint(config('x', 'y'), 0, 'backbone.')
+    labels = torch.tensor([0] * 90 + [1] * 20 + [2] * 10)
+    torch.manual_seed(0)
+    features = torch.randn(120, 32)  # nothing to learn but the shares
+    for option, expected in (
+        ('test_cfg.class_weight=None', [0.75, 1 / 6, 1 / 12]),
+        ('test_cfg.folds=5', [1 / 3] * 3),
+    ):
+        model = make_network(settings(False), state, CODES, 'a.pth')
+        one = settings(False, 'test_cfg.l2=[100]', option)
+        fit_classifier(model, one, features.clone(), labels)
+        with torch.no_grad():
+            p = model.fc(features).softmax(1).mean(0)
+        torch.testing.assert_close(
+            p, torch.tensor(expected), atol=0.01, rtol=0
+        )
+
+
+def test_checkpoints_that_do_not_fit(settings, checkpoint):
+    other = config('x', 'y', False, 'model.backbone.base_channels=8')
+    state = checkpoint(other, 0, 'backbone.')
+    for supervised, message in (
+        (False, 'a.pth does not fit the backbone.*other shapes'),
+        (True, 'a.pth does not fit the model.*keys differ'),
+    ):
+        with pytest.raises(InputError, match=message):
+            make_network(settings(supervised), state, CODES, 'a.pth')
+    state = checkpoint(config('x', 'y', True, 'model.head.num_classes=21'))
+    with pytest.raises(InputError, match='21 classes, the config one of 3'):
+        make_network(settings(True), state, CODES, 'a.pth')
+    meta = dict(dataset_meta=dict(classes=CODES[::-1]))
+    state = checkpoint(config('x', 'y', True), **meta)
+    with pytest.raises(InputError, match='a.pth classifies LYT BLA ABE'):
+        make_network(settings(True), state, CODES, 'a.pth')
+
+
+def test_classifier_of_another_length(settings, checkpoint):
+    length = 'model.head.in_channels=9'
+    state = checkpoint(config('x', 'y', False, length), 0, 'backbone.')
+    with pytest.raises(InputError, match='has 32 features.*in_channels is 9'):
+        make_network(settings(False, length), state, CODES, 'a.pth')
+
+
+def test_broken_weights(settings, checkpoint):
+    state = checkpoint(config('x', 'y'), 0, 'backbone.')
+    state['state_dict']['backbone.conv1.weight'][0] = torch.nan
+    with pytest.raises(InputError, match='backbone.conv1.weight.*not finite'):
+        make_network(settings(False), state, CODES, 'a.pth')

@@ -1,0 +1,1 @@
+"""Ours beside the stock route, for tools/benchmark.py."""
