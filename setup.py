@@ -24,10 +24,11 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['bm_plugins*']),
     package_data={
-        'bm_plugins': ['**/*.csv', '**/*.j2', 'report/cell_page/*'],
+        'bm_plugins': ['*/*.csv', '*/*.j2', 'report/cell_page/*'],
     },
     python_requires='>=3.10',
     install_requires=requirements('mminstall') + requirements('runtime'),
+    entry_points={'console_scripts': ['bm = bm_plugins.cli:main']},
     extras_require={
         'tests': requirements('tests'),
         'optional': requirements('optional'),

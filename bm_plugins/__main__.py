@@ -2,18 +2,23 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from bm_plugins.doctor.examine import examine
 
-
-def main() -> int:
+def main(
+    argv: Sequence[str] | None = None, prog: str = 'python -m bm_plugins'
+) -> int:
     """Run the command.
+
+    Args:
+        argv (Sequence[str], optional): Defaults to the command line's.
+        prog (str): How the command was called, for its help.
 
     Returns:
         int: The exit status.
     """
     parser = argparse.ArgumentParser(
-        prog='python -m bm_plugins', description='See tools/ for the rest.'
+        prog=prog, description='See tools/ for the rest.'
     )
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     doctor = commands.add_parser(
@@ -21,12 +26,15 @@ def main() -> int:
         help='is this machine ready, and what to do if not',
         description='Look at versions, GPU, processes, data and disk. The '
         'status is 0 if there is no problem, else 1.',
-        epilog='example: python -m bm_plugins doctor --data data/synthetic',
+        epilog=f'example: {prog} doctor --data data/synthetic',
     )
     doctor.add_argument(
         '--data', metavar='PATH', help='your collection; default BM_DATA_ROOT'
     )
-    return examine(parser.parse_args().data)
+    args = parser.parse_args(argv)
+    from bm_plugins.doctor.examine import examine
+
+    return examine(args.data)
 
 
 if __name__ == '__main__':

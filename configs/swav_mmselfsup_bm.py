@@ -4,7 +4,8 @@
 _base_ = 'swav_bm.py'
 
 custom_imports = dict(
-    imports=['bm_plugins', 'mmselfsup.models'], allow_failed_imports=False
+    imports=['bm_plugins.plugins', 'mmselfsup.models'],
+    allow_failed_imports=False,
 )
 
 model = dict(

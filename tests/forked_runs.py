@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import time
 
 from mmengine.logging import MMLogger
@@ -64,8 +63,7 @@ def _fork(log, arguments, environment, rank):
         if 'WORLD_SIZE' in environment:
             os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
         MMLogger._instance_dict.clear()  # those of earlier runs
-        sys.argv = ['train.py', *arguments]
-        cli.run_upstream('train')
+        cli.main(['train', *arguments])
         status = 0
     except SystemExit as end:
         status = end.code

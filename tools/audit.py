@@ -16,19 +16,13 @@ Leaves DIR/audit.html, unreadable.csv (path,reason), duplicates.csv
 
 import argparse
 import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.datasets.audit.audit import audit, summary  # noqa: E402
-from bm_plugins.datasets.audit.page import write_page  # noqa: E402
-from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
-from bm_plugins.utils.run_manifest import write_run_manifest  # noqa: E402
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments, look at the images and print what was found."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -41,7 +35,6 @@ def main() -> None:
         '--classes',
         nargs='+',
         metavar='CODE',
-        default=CLASSES,
         help='your own class folders; the default is the 21 of the release',
     )
     parser.add_argument('--workers', type=int, default=os.cpu_count())
@@ -57,11 +50,16 @@ def main() -> None:
         default=0.95,
         help='of the pixels of near duplicates (default 0.95)',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    from bm_plugins.datasets.audit.audit import audit, summary
+    from bm_plugins.datasets.audit.page import write_page
+    from bm_plugins.datasets.matek_classes import CLASSES
+    from bm_plugins.utils.run_manifest import write_run_manifest
+
     result = audit(
         args.data_root,
         args.out,
-        tuple(args.classes),
+        tuple(args.classes or CLASSES),
         args.workers,
         args.max_distance,
         args.min_correlation,

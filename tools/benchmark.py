@@ -18,63 +18,64 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
+from bm_plugins import cli
+from bm_plugins.errors import InputError
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks import (  # noqa: E402
-    coverage,
-    dataset,
-    input_speed,
-    metric,
-    probe,
-    reading,
-    sampler,
-    scaling,
-    solver,
-    step,
-)
-from benchmarks.text import lines  # noqa: E402
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.utils.atomic_write import atomic_write  # noqa: E402
-from bm_plugins.utils.environment import machine  # noqa: E402
-
 RELEASE = 171_374  # images of the collection
+PARTS = ('input', 'reading', 'dataset', 'sampler', 'metric', 'solver')
+PARTS += ('probe', 'step', 'scaling', 'coverage')
 
-PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
-    input=lambda args: input_speed.input_speed(
-        args.data, **given(args, 'images', 'runs'), profile=args.profile
-    ),
-    reading=lambda args: reading.reading(
-        args.data, **given(args, 'images', 'runs')
-    ),
-    dataset=lambda args: dict(
-        start_up=dataset.start_up(args.entries, **given(args, 'runs')),
-        worker_memory=dataset.worker_memory(args.entries),
-    ),
-    sampler=lambda args: sampler.sampler(args.entries, **given(args, 'runs')),
-    metric=lambda args: metric.metric(args.entries, **given(args, 'runs')),
-    solver=lambda args: solver.solver(**given(args, 'runs')),
-    # Two minutes on two cores with a ResNet-50.
-    probe=lambda args: probe.probe(
-        args.data, **dict(images=200) | given(args, 'images', 'runs')
-    ),
-    step=lambda args: step.step(
-        args.data,
-        configs=args.configs,
-        variants=variants(args),
-        iterations=args.steps,
-        **given(args, 'runs', 'workers'),
-        top=10 if args.profile else 0,
-    ),
-    scaling=lambda args: scaling.scaling(args.data, **given(args, 'runs')),
-    # No timing; ten minutes on one core.
-    coverage=lambda args: coverage.coverage(args.runs or 40),
-)
+
+def run_part(name: str, args: argparse.Namespace) -> dict:
+    """What a part found."""
+    from benchmarks import (
+        coverage,
+        dataset,
+        input_speed,
+        metric,
+        probe,
+        reading,
+        sampler,
+        scaling,
+        solver,
+        step,
+    )
+
+    parts = dict(
+        input=lambda: input_speed.input_speed(
+            args.data, **given(args, 'images', 'runs'), profile=args.profile
+        ),
+        reading=lambda: reading.reading(
+            args.data, **given(args, 'images', 'runs')
+        ),
+        dataset=lambda: dict(
+            start_up=dataset.start_up(args.entries, **given(args, 'runs')),
+            worker_memory=dataset.worker_memory(args.entries),
+        ),
+        sampler=lambda: sampler.sampler(args.entries, **given(args, 'runs')),
+        metric=lambda: metric.metric(args.entries, **given(args, 'runs')),
+        solver=lambda: solver.solver(**given(args, 'runs')),
+        # Two minutes on two cores with a ResNet-50.
+        probe=lambda: probe.probe(
+            args.data, **dict(images=200) | given(args, 'images', 'runs')
+        ),
+        step=lambda: step.step(
+            args.data,
+            configs=args.configs,
+            variants=variants(args),
+            iterations=args.steps,
+            **given(args, 'runs', 'workers'),
+            top=10 if args.profile else 0,
+        ),
+        scaling=lambda: scaling.scaling(args.data, **given(args, 'runs')),
+        # No timing; ten minutes on one core.
+        coverage=lambda: coverage.coverage(args.runs or 40),
+    )
+    return parts[name]()
 
 
 def given(args: argparse.Namespace, *names: str) -> dict:
@@ -86,7 +87,9 @@ def variants(args: argparse.Namespace) -> dict | None:
     """Those of ours in the step; None for all that fit."""
     if not args.no_compile:
         return None
-    chosen = step.variants_here()
+    from benchmarks.step import variants_here
+
+    chosen = variants_here()
     return {name: own for name, own in chosen.items() if 'compile' not in own}
 
 
@@ -105,7 +108,7 @@ def drawn_cells() -> str:
     return str(data)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the parts and print what they found."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -148,11 +151,16 @@ def main() -> None:
         action='store_true',
         help='of input and step: name what takes the time',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     for name in ('runs', 'images', 'entries', 'steps', 'workers'):
         value = getattr(args, name)
         if value is not None and value < 1:
             raise InputError(f'--{name} {value}: expected 1 or more.')
+    from benchmarks.text import lines
+
+    from bm_plugins.utils.atomic_write import atomic_write
+    from bm_plugins.utils.environment import machine
+
     # Upstream's, in every turn and process.
     warnings.simplefilter('ignore', UserWarning)
     os.environ['PYTHONWARNINGS'] = 'ignore::UserWarning'
@@ -166,7 +174,7 @@ def main() -> None:
     timed = [name for name in PARTS if name != 'coverage']
     for name in timed if args.part == 'all' else [args.part]:
         start = time.monotonic()
-        result[name] = PARTS[name](args)
+        result[name] = run_part(name, args)
         seconds = time.monotonic() - start
         print(f'\n== {name} ({seconds:.0f} s)')
         print('\n'.join(lines(result[name])), flush=True)

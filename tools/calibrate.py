@@ -14,25 +14,13 @@ have been trained on the images it is fitted on.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.report.runs.calibration_report import (  # noqa: E402
-    calibrate,
-    calibration_text,
-    write_calibration,
-)
-from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
-from bm_plugins.utils.run_manifest import (  # noqa: E402
-    file_facts,
-    write_run_manifest,
-)
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs, print the result and write it."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -44,7 +32,15 @@ def main() -> None:
     parser.add_argument('--fit', metavar='VAL_RUN', type=Path, required=True)
     parser.add_argument('--replicates', type=int, default=1000)
     parser.add_argument('--seed', type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    from bm_plugins.report.runs.calibration_report import (
+        calibrate,
+        calibration_text,
+        write_calibration,
+    )
+    from bm_plugins.report.runs.run_folder import read_run
+    from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
+
     run, fitted_on = read_run(args.run), read_run(args.fit)
     print(
         f'Fitting on {len(fitted_on.paths)} images, then {args.replicates} '

@@ -11,17 +11,12 @@ explains (paired bootstrap); other scores and McNemar's test describe.
 """
 
 import argparse
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.report.runs.comparison import comparison_text  # noqa: E402
-from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs and print the comparison."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -37,7 +32,10 @@ def main() -> None:
     )
     parser.add_argument('--replicates', type=int, default=10_000)
     parser.add_argument('--seed', type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    from bm_plugins.report.runs.comparison import comparison_text
+    from bm_plugins.report.runs.run_folder import read_run
+
     runs = [read_run(folder) for folder in args.runs]
     half = len(runs) // 2
     print(

@@ -7,28 +7,14 @@ of which fits the model, and prints what to set to evaluate it.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import torch  # noqa: E402
-from safetensors import SafetensorError  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.compat.safe_loading import load  # noqa: E402
-from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights  # noqa: E402
-from bm_plugins.engine.checkpoints.dinobloom_conversion import (  # noqa: E402
-    convert_dinobloom,
-    timm_name,
-)
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.models import TimmEncoder  # noqa: E402
-from bm_plugins.utils.atomic_write import atomic_write  # noqa: E402
+from bm_plugins import cli
+from bm_plugins.errors import InputError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and convert."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -38,13 +24,26 @@ def main() -> None:
     )
     parser.add_argument('checkpoint', help='as published')
     parser.add_argument('output', help='.safetensors file to write')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if not args.output.endswith('.safetensors'):
         raise InputError(
             f'{args.output}: expected a name that ends in .safetensors.'
         )
     if Path(args.output).exists():
         raise InputError(f'{args.output} exists; choose another name.')
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    from bm_plugins.compat.safe_loading import load
+    from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
+    from bm_plugins.engine.checkpoints.dinobloom_conversion import (
+        convert_dinobloom,
+        timm_name,
+    )
+    from bm_plugins.models import TimmEncoder
+    from bm_plugins.utils.atomic_write import atomic_write
+
     weights = convert_dinobloom(load(args.checkpoint, 'cpu'), args.checkpoint)
     name, size = timm_name(weights, args.checkpoint)
     with torch.device('meta'):

@@ -6,24 +6,14 @@ For mmselfsup's own SwAV the config is configs/swav_mmselfsup_bm.py.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import torch  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
-from mmpretrain.registry import MODELS  # noqa: E402
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.compat.safe_loading import load  # noqa: E402
-from bm_plugins.engine.checkpoints.swav_conversion import convert_swav  # noqa: E402
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.utils.atomic_write import atomic_write  # noqa: E402
+from bm_plugins import cli
+from bm_plugins.errors import InputError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and convert."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -34,13 +24,23 @@ def main() -> None:
     parser.add_argument('config', help='of the SwAV that is to load it')
     parser.add_argument('checkpoint', help='of the other SwAV')
     parser.add_argument('output', help='file to write')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if not Path(args.config).is_file():
         raise InputError(
             f'config {args.config} does not exist; see the configs folder.'
         )
     if Path(args.output).exists():
         raise InputError(f'{args.output} exists; choose another name.')
+    import torch
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+    from mmpretrain.registry import MODELS
+
+    from bm_plugins import plugins  # noqa: F401
+    from bm_plugins.compat.safe_loading import load
+    from bm_plugins.engine.checkpoints.swav_conversion import convert_swav
+    from bm_plugins.utils.atomic_write import atomic_write
+
     checkpoint = load(args.checkpoint)
     cfg = Config.fromfile(args.config)
     init_default_scope('mmpretrain')

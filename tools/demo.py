@@ -11,24 +11,13 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
+from bm_plugins import cli
+from bm_plugins.errors import InputError, listed
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.datasets.layout import find_image_folder  # noqa: E402
-from bm_plugins.datasets.manifest import read_manifest  # noqa: E402
-from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
-from bm_plugins.errors import InputError, listed  # noqa: E402
-from bm_plugins.experiments.experiment import run_child  # noqa: E402
-from bm_plugins.report.runs.comparison import compare_runs  # noqa: E402
-from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
-from bm_plugins.utils.csv_file import write_csv  # noqa: E402
-from bm_plugins.utils.progress import duration  # noqa: E402
-
 START = time.monotonic()
 # The default settings, measured.
 MEASURED = """\
@@ -37,7 +26,7 @@ EPYC, and 15 to 35 minutes with much other work on them."""
 AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the demo's steps."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog='example: tools/demo.py --data data/matek'
@@ -49,18 +38,23 @@ def main() -> None:
     parser.add_argument(
         '--work-dir', type=Path, default=Path('work_dirs/demo')
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.epochs < 2:
         raise InputError('--epochs must be 2 or more: the first warms up.')
     work_dir = seen_from_root(args.work_dir)
     data = seen_from_root(args.data or ROOT / 'data/synthetic')
     if args.data is not None and not args.data.is_dir():
         raise InputError(f'DATA={args.data} is no folder.')
-    print(foreword(args), flush=True)
+    import torch
+
+    from bm_plugins.datasets.manifest import read_manifest
+
+    gpus = torch.cuda.device_count()
+    print(foreword(args, gpus), flush=True)
     manifest = take_cells(args, data)
     env = dict(os.environ, BM_DATA_ROOT=str(data))
     seed = f'randomness.seed={args.seed}'
-    processes = min(torch.cuda.device_count() or 2, 2)
+    processes = min(gpus or 2, 2)
     pretrain = work_dir / 'pretrain'
     say(f'2/6 Pretraining without labels on {processes} process(es)')
     options = [seed, f'train_cfg.max_epochs={args.epochs}']
@@ -111,21 +105,23 @@ def main() -> None:
     print('  make demo DATA=FOLDER  # writes over work_dirs/demo')
 
 
-def foreword(args: argparse.Namespace) -> str:
+def foreword(args: argparse.Namespace, gpus: int) -> str:
     """What will happen, and how long it takes."""
-    cores, gpus = os.cpu_count(), torch.cuda.device_count()
     first = 'take your cells' if args.data else f'draw {args.images:,} cells'
     return (
         f'Six steps: {first}, pretrain {args.epochs} epochs without labels, '
         'evaluate\nthe untrained and the pretrained network linearly, publish '
         'the model,\npredict the test cells.\n'
-        f'{MEASURED}\nThis machine has {cores} cores and {gpus} GPUs'
+        f'{MEASURED}\nThis machine has {os.cpu_count()} cores and {gpus} GPUs'
         + (', and the time grows with your images.' if args.data else '.')
     )
 
 
 def take_cells(args: argparse.Namespace, data: Path) -> Path:
     """Draw the cells, or check those given; returns their manifest."""
+    from bm_plugins.datasets.manifest import read_manifest
+    from bm_plugins.datasets.matek_classes import CLASSES
+
     if args.data is None:
         say(f'1/6 Drawing {args.images} synthetic cells into {data}')
         tool('make_synthetic_marrow.py', data, '--images', args.images)
@@ -152,12 +148,16 @@ def seen_from_root(path: Path) -> Path:
 
 def say(line: str) -> None:
     """A step's headline, with the time so far."""
+    from bm_plugins.utils.progress import duration
+
     passed = duration(time.monotonic() - START)
     print(f'\n== {line} (after {passed})', flush=True)
 
 
 def run(command: list[str], env: dict) -> None:
     """Run a command of the README; its error ends the demo."""
+    from bm_plugins.experiments.experiment import run_child
+
     print('$ ' + ' '.join(command), flush=True)
     # The launch scripts take the PATH's python: this one.
     here = os.path.dirname(sys.executable)
@@ -173,6 +173,10 @@ def tool(name: str, *args: object) -> None:
 
 def list_test_cells(data: Path, file: Path) -> int:
     """Write the test part's images as a CSV file; returns their number."""
+    from bm_plugins.datasets.layout import find_image_folder
+    from bm_plugins.datasets.manifest import read_manifest
+    from bm_plugins.utils.csv_file import write_csv
+
     paths, _, splits, _ = read_manifest(ROOT / data / 'split.csv')
     # Relative to the file, as tools/predict.py takes them.
     folder = os.path.relpath(
@@ -189,6 +193,9 @@ def list_test_cells(data: Path, file: Path) -> int:
 
 def comparison(before: Path, after: Path) -> str:
     """F1 by class with 95 % intervals, and whether the two runs differ."""
+    from bm_plugins.report.runs.comparison import compare_runs
+    from bm_plugins.report.runs.run_folder import read_run
+
     runs = [read_run(before), read_run(after)]
     lines = ['In brackets 95 % intervals over test images.']
     lines.append(

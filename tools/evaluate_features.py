@@ -7,23 +7,15 @@ predictions.csv. The linear classifier is that of configs/linear_bm.py.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.features.feature_evaluation import evaluate_features  # noqa: E402
-from bm_plugins.apis.features.feature_extraction import PARTS  # noqa: E402
-from bm_plugins.apis.features.feature_file import read_features  # noqa: E402
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.utils.run_manifest import (  # noqa: E402
-    file_facts,
-    write_run_manifest,
-)
+from bm_plugins import cli
+from bm_plugins.choices import PARTS
+from bm_plugins.errors import InputError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and evaluate."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -54,7 +46,7 @@ def main() -> None:
             default=default,
             help=f'parts; default: {" ".join(default)}',
         )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.knn is not None and args.knn < 1:
         raise InputError(f'--knn {args.knn}: expected 1 or more.')
     if both := {*args.train} & {*args.test}:
@@ -62,6 +54,10 @@ def main() -> None:
             f'--train and --test both name {", ".join(sorted(both))}: a part '
             'is learned from or tested on.'
         )
+    from bm_plugins.apis.features.feature_evaluation import evaluate_features
+    from bm_plugins.apis.features.feature_file import read_features
+    from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
+
     found = read_features(args.features)
     weight = None if args.class_weight == 'none' else args.class_weight
     _, probe = evaluate_features(

@@ -9,30 +9,13 @@ folder is for tools/predict.py.
 """
 
 import argparse
-import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import bm_plugins  # noqa: E402, F401  registers the backbones
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.bundle.bundle_file import load_bundle  # noqa: E402
-from bm_plugins.apis.explanation.explain import explain  # noqa: E402
-from bm_plugins.apis.explanation.page import (  # noqa: E402
-    write_nearest,
-    write_page,
-)
-from bm_plugins.utils.optional_package import need_packages  # noqa: E402
-from bm_plugins.utils.output_folder import make_folder  # noqa: E402
-from bm_plugins.utils.progress import track  # noqa: E402
-from bm_plugins.utils.run_manifest import (  # noqa: E402
-    file_facts,
-    write_run_manifest,
-)
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read bundle and cells, explain them and write page and table."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -60,7 +43,15 @@ def main() -> None:
         metavar='X',
         help='of the images, as for tools/predict.py',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    from bm_plugins.apis.bundle.bundle_file import load_bundle
+    from bm_plugins.apis.explanation.explain import explain
+    from bm_plugins.apis.explanation.page import write_nearest, write_page
+    from bm_plugins.utils.optional_package import need_packages
+    from bm_plugins.utils.output_folder import make_folder
+    from bm_plugins.utils.progress import track
+    from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
+
     need_packages('tools/explain.py', 'captum')
     bundle = load_bundle(args.bundle)
     folder = make_folder(args.out)

@@ -17,23 +17,12 @@ formats:
 """
 
 import argparse
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import bm_plugins  # noqa: E402, F401  registers the backbones
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.bundle.bundle_file import load_bundle  # noqa: E402
-from bm_plugins.apis.exporting.check import check_images  # noqa: E402
-from bm_plugins.apis.exporting.export import check_formats, export  # noqa: E402
-from bm_plugins.utils.run_manifest import (  # noqa: E402
-    file_facts,
-    write_run_manifest,
-)
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the bundle, export and say how well it agrees."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -59,7 +48,12 @@ def main() -> None:
         default=100,
         help='how many to check on at most (default: %(default)s)',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    from bm_plugins.apis.bundle.bundle_file import load_bundle
+    from bm_plugins.apis.exporting.check import check_images
+    from bm_plugins.apis.exporting.export import check_formats, export
+    from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
+
     bundle = load_bundle(args.bundle)
     check_formats(bundle, args.formats)
     images = check_images(bundle, args.images, args.check)

@@ -8,24 +8,14 @@ test part says. none as CHECKPOINT: the weights that the model starts with.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import torch  # noqa: E402
-from mmengine.dist import init_dist, is_main_process  # noqa: E402
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.features.feature_extraction import (  # noqa: E402
-    PARTS,
-    extract_to_file,
-)
-from bm_plugins.compat.gloo_processes import init_gloo  # noqa: E402
-from bm_plugins.experiments.experiment import read_config  # noqa: E402
+from bm_plugins import cli
+from bm_plugins.choices import PARTS
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and extract."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -47,7 +37,14 @@ def main() -> None:
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    import torch
+    from mmengine.dist import init_dist, is_main_process
+
+    from bm_plugins.apis.features.feature_extraction import extract_to_file
+    from bm_plugins.compat.gloo_processes import init_gloo
+    from bm_plugins.experiments.experiment import read_config
+
     cfg = read_config(Path(args.config), args.cfg_options)
     if args.launcher != 'none' and torch.cuda.is_available():
         init_dist(args.launcher)

@@ -16,21 +16,15 @@ DIR/report.md.
 
 import argparse
 import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
+from bm_plugins import cli
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.experiments.cross_validation import cross_validate  # noqa: E402
-from bm_plugins.report.runs.folds_report import folds_report  # noqa: E402
-from bm_plugins.utils.run_manifest import write_run_manifest  # noqa: E402
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing, then print and write the report."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -56,7 +50,6 @@ def main() -> None:
     parser.add_argument(
         '--gpus',
         type=int,
-        default=torch.cuda.device_count() or 1,
         help='GPUs of a run; processes where there is none',
     )
     parser.add_argument(
@@ -73,7 +66,14 @@ def main() -> None:
         metavar='KEY=VALUE',
         help='of the test',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    import torch
+
+    from bm_plugins.experiments.cross_validation import cross_validate
+    from bm_plugins.report.runs.folds_report import folds_report
+    from bm_plugins.utils.run_manifest import write_run_manifest
+
+    gpus = args.gpus or torch.cuda.device_count() or 1
     if 'BM_DATA_ROOT' in os.environ:  # the runs start in the project's folder
         os.environ['BM_DATA_ROOT'] = os.path.abspath(
             os.environ['BM_DATA_ROOT']
@@ -84,7 +84,7 @@ def main() -> None:
         os.path.abspath(args.config),
         folder,
         args.folds,
-        args.gpus,
+        gpus,
         args.linear and os.path.abspath(args.linear),
         args.transductive,
         args.cfg_options,

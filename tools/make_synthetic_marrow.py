@@ -8,38 +8,16 @@ whatever the workers; a complete collection is left as it is.
 
 import argparse
 import json
-import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
-from bm_plugins.datasets.synthetic.collection import (  # noqa: E402
-    IMAGE_FOLDER,
-    MARKER,
-    VERSION,
-    class_counts,
-    draw_cell,
-    encode_cell,
-    image_path,
-)
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.utils.progress import track  # noqa: E402
+from bm_plugins import cli
+from bm_plugins.errors import InputError
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the tool.
-
-    Args:
-        argv (list[str], optional): Arguments. Defaults to the command line's.
-
-    Returns:
-        int: Exit status: 0, or 2 after a user's error.
-    """
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw what was asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='example: tools/make_synthetic_marrow.py data/synthetic '
@@ -60,19 +38,16 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.out is None and args.contact_sheet is None:
         parser.error('give OUT, --contact-sheet FILE, or both')
+    import cv2
+
     cv2.setNumThreads(1)
     try:
         if args.out is not None:
             make_collection(args.out, args.images, args.seed, args.workers)
         if args.contact_sheet is not None:
             save_contact_sheet(args.contact_sheet, args.seed)
-    except (InputError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print('error: interrupted; run the same again.', file=sys.stderr)
-        return 130
-    return 0
+    except OSError as error:
+        raise InputError(str(error)) from error
 
 
 def make_collection(out: Path, images: int, seed: int, workers: int) -> None:
@@ -89,6 +64,16 @@ def make_collection(out: Path, images: int, seed: int, workers: int) -> None:
     """
     if seed < 0 or workers < 1:
         raise InputError('--seed must be 0 or more, --workers 1 or more.')
+    from bm_plugins.datasets.synthetic.collection import (
+        IMAGE_FOLDER,
+        MARKER,
+        VERSION,
+        class_counts,
+        encode_cell,
+        image_path,
+    )
+    from bm_plugins.utils.progress import track
+
     counts = class_counts(images)
     wanted = {
         image_path(code, number, count): (seed, code, number)
@@ -142,6 +127,8 @@ def is_complete(out: Path, settings: dict, wanted: set[str]) -> bool:
     Raises:
         InputError: ``out`` is a file or holds something else.
     """
+    from bm_plugins.datasets.synthetic.collection import IMAGE_FOLDER, MARKER
+
     marker = out / MARKER
     if out.exists() and not out.is_dir():
         raise InputError(f'{out} is a file; give a new folder.')
@@ -191,6 +178,12 @@ def save_contact_sheet(file: Path, seed: int, side: int = 72) -> None:
     Raises:
         InputError: The suffix is no picture format, or no such folder.
     """
+    import cv2
+    import numpy as np
+
+    from bm_plugins.datasets.matek_classes import CLASSES
+    from bm_plugins.datasets.synthetic.collection import draw_cell
+
     strips = []
     for code in CLASSES:
         label = np.full((side, 48, 3), 255, np.uint8)
@@ -220,4 +213,4 @@ def save_contact_sheet(file: Path, seed: int, side: int = 72) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    cli.run(main)

@@ -3,26 +3,15 @@
 
 import argparse
 import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.datasets.image_cache.pack_building import (  # noqa: E402
-    find_pack,
-    open_pack,
-    pack_file,
-)
-from bm_plugins.datasets.image_cache.packed_images import KINDS  # noqa: E402
-from bm_plugins.datasets.layout import existing_image_folder  # noqa: E402
-from bm_plugins.datasets.manifest import bits_of, read_manifest  # noqa: E402
-from bm_plugins.errors import InputError  # noqa: E402
+from bm_plugins import cli
+from bm_plugins.choices import PACK_KINDS
+from bm_plugins.errors import InputError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -31,7 +20,7 @@ def main() -> None:
     parser.add_argument('data_root', help='folder of the collection')
     parser.add_argument(
         '--kind',
-        choices=KINDS,
+        choices=PACK_KINDS,
         default='jpeg',
         help='the files as they are, or their pixels (some 5 times the size)',
     )
@@ -46,7 +35,17 @@ def main() -> None:
         action='store_true',
         help='build nothing; read all of the file and compare its hashes',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    import numpy as np
+
+    from bm_plugins.datasets.image_cache.pack_building import (
+        find_pack,
+        open_pack,
+        pack_file,
+    )
+    from bm_plugins.datasets.layout import existing_image_folder
+    from bm_plugins.datasets.manifest import bits_of, read_manifest
+
     folder = os.path.abspath(existing_image_folder(args.data_root))
     manifest = args.manifest or Path(args.data_root, 'split.csv')
     paths, *_ = read_manifest(manifest, with_label=False, folder=folder)

@@ -15,56 +15,27 @@ tools/plot.py prototypes configs/swav_bm.py CHECKPOINT --out DIR
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import torch  # noqa: E402
-from mmpretrain.registry import DATASETS  # noqa: E402
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.features.feature_file import read_features  # noqa: E402
-from bm_plugins.engine.features.features import some_rows  # noqa: E402
-from bm_plugins.engine.features.frozen_features import (  # noqa: E402
-    Features,
-    labelled,
-)
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.experiments.experiment import read_config  # noqa: E402
-from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
-from bm_plugins.utils import run_manifest  # noqa: E402
-from bm_plugins.utils.output_folder import make_folder  # noqa: E402
-from bm_plugins.visualization.canvas import save  # noqa: E402
-from bm_plugins.visualization.curves import (  # noqa: E402
-    curves_picture,
-    read_curves,
-)
-from bm_plugins.visualization.prototypes import (  # noqa: E402
-    write_prototypes,
-)
-from bm_plugins.visualization.run_plots import (  # noqa: E402
-    run_pictures,
-)
-from bm_plugins.visualization.tsne import (  # noqa: E402
-    chosen,
-    draw_tsne,
-    write_tsne,
-)
+from bm_plugins import cli
+from bm_plugins.choices import PARTS
+from bm_plugins.errors import InputError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments, draw, name the files and note what was read."""
-    args = parse()
+    args = parse(argv)
+    from bm_plugins.utils.output_folder import make_folder
+    from bm_plugins.utils.run_manifest import write_run_manifest
+
     make_folder(args.out)
     for file in args.draw(args):
         print(f'Wrote {file}')
-    run_manifest.write_run_manifest(
-        args.out, f'run_{args.what}.json', **facts(args)
-    )
+    write_run_manifest(args.out, f'run_{args.what}.json', **facts(args))
 
 
-def parse() -> argparse.Namespace:
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments, with the function that draws."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -118,7 +89,7 @@ def parse() -> argparse.Namespace:
         command.add_argument(
             '--split',
             nargs='+',
-            choices=('train', 'val', 'test'),
+            choices=PARTS,
             help='parts to take the images from; default: '
             + command.get_default('split')[0],
         )
@@ -126,11 +97,13 @@ def parse() -> argparse.Namespace:
         command.add_argument(
             '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE'
         )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def facts(args: argparse.Namespace) -> dict:
     """What a picture is made of."""
+    from bm_plugins.utils import run_manifest
+
     if args.draw is draw_run:
         names = ('predictions', 'figures', 'per_class')
         files = [Path(args.run, f'{name}.csv') for name in names]
@@ -142,6 +115,11 @@ def facts(args: argparse.Namespace) -> dict:
     seeds = dict(seed=args.seed)
     if args.config.endswith('.h5'):
         return dict(inputs=run_manifest.file_facts([args.config]), seeds=seeds)
+    from mmpretrain.registry import DATASETS
+
+    from bm_plugins.engine.features.frozen_features import labelled
+    from bm_plugins.experiments.experiment import read_config
+
     cfg = read_config(Path(args.config), args.cfg_options)
     part = 'test' if args.draw is draw_embedding else 'train'
     dataset = labelled(cfg[f'{part}_dataloader'].dataset, args.split)
@@ -161,6 +139,9 @@ def draw_run(args: argparse.Namespace) -> list[Path]:
         raise InputError(
             f'--temperature {args.temperature}: expected one above 0.'
         )
+    from bm_plugins.report.runs.run_folder import read_run
+    from bm_plugins.visualization.run_plots import run_pictures
+
     return run_pictures(
         read_run(args.run), args.out, args.min_support, args.temperature
     )
@@ -168,6 +149,9 @@ def draw_run(args: argparse.Namespace) -> list[Path]:
 
 def draw_curves(args: argparse.Namespace) -> list[Path]:
     """Training curves."""
+    from bm_plugins.visualization.canvas import save
+    from bm_plugins.visualization.curves import curves_picture, read_curves
+
     names = [Path(run).name for run in args.runs]
     if len({*names}) < len(names):
         names = args.runs
@@ -190,6 +174,9 @@ def draw_embedding(args: argparse.Namespace) -> list[Path]:
             f'{args.config} needs a checkpoint, or none for untrained '
             'features; a file of features ends in .h5.'
         )
+    from bm_plugins.experiments.experiment import read_config
+    from bm_plugins.visualization.tsne import write_tsne
+
     return write_tsne(
         read_config(Path(args.config), args.cfg_options),
         None if args.checkpoint == 'none' else args.checkpoint,
@@ -208,6 +195,13 @@ def draw_tsne_of_file(args: argparse.Namespace) -> list[Path]:
             f'{args.config} holds features: leave out the checkpoint and '
             '--cfg-options.'
         )
+    import torch
+
+    from bm_plugins.apis.features.feature_file import read_features
+    from bm_plugins.engine.features.features import some_rows
+    from bm_plugins.engine.features.frozen_features import Features
+    from bm_plugins.visualization.tsne import chosen, draw_tsne
+
     read = read_features(args.config)
     rows = read.rows(args.split)
     rows = rows[some_rows(read.labels[rows], args.per_class, args.seed)]
@@ -227,6 +221,9 @@ def draw_tsne_of_file(args: argparse.Namespace) -> list[Path]:
 def draw_prototypes(args: argparse.Namespace) -> list[Path]:
     """Gallery of prototypes."""
     _at_least_one(args, 'count', 'cells', 'per_class')
+    from bm_plugins.experiments.experiment import read_config
+    from bm_plugins.visualization.prototypes import write_prototypes
+
     return write_prototypes(
         read_config(Path(args.config), args.cfg_options),
         args.checkpoint,

@@ -15,33 +15,27 @@ tools/dist_predict.sh. Research use only, not for diagnosis.
 import argparse
 import os
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import torch  # noqa: E402
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.prediction.predict import predict  # noqa: E402
-from bm_plugins.apis.prediction.record import (  # noqa: E402
-    BY_SMEAR,
-    PAGES,
-    SLIDE,
-    TABLES,
-)
-from bm_plugins.compat.gloo_processes import init_gloo  # noqa: E402
-from bm_plugins.utils.dist import PATIENCE  # noqa: E402
-from bm_plugins.utils.run_manifest import (  # noqa: E402
-    file_facts,
-    write_run_manifest,
-)
-
-FILES = (*TABLES, SLIDE, PAGES[0], BY_SMEAR, PAGES[1])
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments, predict, and name what was written."""
-    args = parse()
+    args = parse(argv)
+    import torch
+
+    from bm_plugins.apis.prediction.predict import predict
+    from bm_plugins.apis.prediction.record import (
+        BY_SMEAR,
+        PAGES,
+        SLIDE,
+        TABLES,
+    )
+    from bm_plugins.compat.gloo_processes import init_gloo
+    from bm_plugins.utils.dist import PATIENCE
+    from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
+
     if args.launcher != 'none':
         init_gloo(args.launcher, PATIENCE)
     options = vars(args)
@@ -84,11 +78,12 @@ def main() -> None:
             print(outcome.differential.trust)
         for text in outcome.differential.warnings:
             print(f'warning: {text}')
-    written = [name for name in FILES if Path(args.out, name).exists()]
+    files = (*TABLES, SLIDE, PAGES[0], BY_SMEAR, PAGES[1])
+    written = [name for name in files if os.path.exists(f'{args.out}/{name}')]
     print(f'In {args.out}: {" ".join(written)}')
 
 
-def parse() -> argparse.Namespace:
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -161,7 +156,7 @@ def parse() -> argparse.Namespace:
         default='none',
         help='set by the launch scripts',
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 if __name__ == '__main__':

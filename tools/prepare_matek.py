@@ -3,17 +3,12 @@
 
 import argparse
 import os
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.datasets.matek_classes import CLASSES  # noqa: E402
-from bm_plugins.datasets.prepare import check, prepare  # noqa: E402
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -51,7 +46,6 @@ def main() -> None:
         '--classes',
         nargs='+',
         metavar='CODE',
-        default=CLASSES,
         help='your own class folders; the default is the 21 of the release',
     )
     parser.add_argument(
@@ -71,8 +65,11 @@ def main() -> None:
         action='store_true',
         help='keep the manifest, verify its images and stamp it',
     )
-    args = parser.parse_args()
-    classes = tuple(args.classes)
+    args = parser.parse_args(argv)
+    from bm_plugins.datasets.matek_classes import CLASSES
+    from bm_plugins.datasets.prepare import check, prepare
+
+    classes = tuple(args.classes or CLASSES)
     if args.check:
         check(
             args.data_root,

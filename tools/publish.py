@@ -9,17 +9,12 @@ CONFIG and CHECKPOINT are
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.apis.bundle.bundle_file import load_bundle, save_bundle  # noqa: E402
-from bm_plugins.apis.publishing.data_parts import CALIBRATION  # noqa: E402
-from bm_plugins.apis.publishing.publish import publish  # noqa: E402
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.experiments.experiment import read_config  # noqa: E402
+from bm_plugins import cli
+from bm_plugins.choices import CALIBRATION
+from bm_plugins.errors import InputError
 
 EPILOG = """\
 example: tools/publish.py configs/linear_bm.py \\
@@ -28,7 +23,7 @@ example: tools/publish.py configs/linear_bm.py \\
 """
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Publish a model, or print the card of a published one."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -65,8 +60,10 @@ def main() -> None:
     parser.add_argument(
         '--card', metavar='BUNDLE', type=Path, help='print its model card'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.card:
+        from bm_plugins.apis.bundle.bundle_file import load_bundle
+
         print(load_bundle(args.card).card, end='')
         return
     if not (args.config and args.checkpoint and args.out):
@@ -75,6 +72,10 @@ def main() -> None:
             '--help.'
         )
     check_output(args.out)
+    from bm_plugins.apis.bundle.bundle_file import save_bundle
+    from bm_plugins.apis.publishing.publish import publish
+    from bm_plugins.experiments.experiment import read_config
+
     cfg = read_config(args.config, args.cfg_options)
     bundle = publish(
         cfg,

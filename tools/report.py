@@ -9,20 +9,13 @@ the averages run over.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.report.runs.paper_report import write_report  # noqa: E402
-from bm_plugins.utils.run_manifest import (  # noqa: E402
-    file_facts,
-    write_run_manifest,
-)
+from bm_plugins import cli
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs and write the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -41,7 +34,10 @@ def main() -> None:
         default=10,
         help='test images a class needs for the second macro average',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    from bm_plugins.report.runs.paper_report import write_report
+    from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
+
     numbers = write_report(args.runs, args.out, args.names, args.min_support)
     read = [file for run in args.runs for file in sorted(run.glob('*.csv'))]
     write_run_manifest(args.out, inputs=file_facts(read))

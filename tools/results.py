@@ -9,26 +9,18 @@ resumed, so the same command goes on.
 
 import argparse
 import os
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from bm_plugins import cli
+from bm_plugins.errors import InputError
+
+if TYPE_CHECKING:
+    from bm_plugins.experiments.experiment import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from bm_plugins import cli  # noqa: E402
-from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.experiments.experiment import (  # noqa: E402
-    Experiment,
-    chosen_checkpoint,
-    linear_config,
-)
-from bm_plugins.report.runs.results_table import results_table  # noqa: E402
-from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
-from bm_plugins.utils.progress import duration  # noqa: E402
-from bm_plugins.utils.run_manifest import write_run_manifest  # noqa: E402
 
 EXPERIMENTS = {
     'untrained': None,
@@ -42,7 +34,7 @@ EXPERIMENTS = {
 CLASSIC = 'SwAV + linear by SGD'
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing, then print and write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -54,15 +46,23 @@ def main() -> None:
     parser.add_argument(
         '--gpus',
         type=int,
-        default=torch.cuda.device_count() or 2,
         help='processes where there is none',
     )
     parser.add_argument(
         '--work-dir', type=Path, default=ROOT / 'work_dirs/results'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if not Path(args.data).is_dir():
         raise InputError(f'--data {args.data} is no folder.')
+    import torch
+
+    from bm_plugins.experiments.experiment import Experiment, chosen_checkpoint
+    from bm_plugins.report.runs.results_table import results_table
+    from bm_plugins.report.runs.run_folder import read_run
+    from bm_plugins.utils.progress import duration
+    from bm_plugins.utils.run_manifest import write_run_manifest
+
+    gpus = args.gpus or torch.cuda.device_count() or 2
     os.environ['BM_DATA_ROOT'] = os.path.abspath(args.data)
     runs = {name: [] for name in [*EXPERIMENTS, CLASSIC]}
     start, total = time.monotonic(), args.seeds * len(runs)
@@ -77,7 +77,7 @@ def main() -> None:
             say(name, seed)
             folder = run_folder(args.work_dir, name, seed)
             runs[name].append(
-                experiment(config, seed, args.epochs, args.gpus).run(folder)
+                experiment(config, seed, args.epochs, gpus).run(folder)
             )
         swav = run_folder(args.work_dir, 'SwAV + linear', seed) / 'train'
         sgd = 'configs/linear_sgd_tiny_bm.py'
@@ -87,7 +87,7 @@ def main() -> None:
         ]
         say(CLASSIC, seed)
         runs[CLASSIC].append(
-            Experiment(ROOT, sgd, sgd, args.gpus, options).run(
+            Experiment(ROOT, sgd, sgd, gpus, options).run(
                 run_folder(args.work_dir, CLASSIC, seed)
             )
         )
@@ -105,8 +105,10 @@ def main() -> None:
 
 def experiment(
     config: str | None, seed: int, epochs: int, processes: int
-) -> Experiment:
+) -> 'Experiment':
     """One of the comparison's runs."""
+    from bm_plugins.experiments.experiment import Experiment, linear_config
+
     options = [f'randomness.seed={seed}']
     if config is None:
         test = 'configs/linear_tiny_bm.py'

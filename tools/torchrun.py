@@ -1,32 +1,45 @@
 #!/usr/bin/env python3
-"""torchrun as dist_{train,test,predict}.sh call it: GPUS SCRIPT ARGUMENTS.
+"""Start a tool on several GPUs or processes, as the launch scripts do.
 
 Reads upstream's variables NNODES, NODE_RANK, MASTER_ADDR and PORT, besides
 MAX_RESTARTS; one node needs none of them. A process that failed has said why,
 so no traceback of torchrun's own follows.
 """
 
+import argparse
 import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-
-import torch
-from torch.distributed import DistNetworkError, run
-from torch.distributed.elastic.multiprocessing import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 TOOLS = Path(__file__).resolve().parent
 # Those of bm_plugins.cli, whose message says it all.
 SAID = (2, os.EX_TEMPFAIL)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Start the processes and wait for them."""
-    gpus, script, *arguments = sys.argv[1:]
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: tools/torchrun.py 2 train.py configs/swav_tiny_bm.py '
+        '--launcher pytorch',
+    )
+    parser.add_argument('gpus', metavar='GPUS', help='of this node')
+    parser.add_argument('script', metavar='SCRIPT', help='of this folder')
+    parser.add_argument('arguments', nargs=argparse.REMAINDER)
+    args = parser.parse_args(argv)
+    gpus, script, arguments = args.gpus, args.script, args.arguments
     if not gpus.isdecimal() or int(gpus) < 1:
         stop(f'GPUS={gpus}: expected the number of processes on this node.')
+    import torch
+    from torch.distributed import DistNetworkError, run
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import (
+        ChildFailedError,
+    )
+
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if script != 'predict.py' and 0 < there < int(gpus):  # NCCL shares none
         stop(

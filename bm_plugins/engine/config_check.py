@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, LogProcessor, Runner
 from mmengine.runner.loops import TestLoop, ValLoop
 from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
@@ -47,6 +47,7 @@ _CLOSED = {
     'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
     'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
     'model.train_cfg': {'augments', 'probs'},
+    'custom_imports': {'imports', 'allow_failed_imports'},
 }
 # Those may have others too.
 _KNOWN = dict(
@@ -56,6 +57,8 @@ _KNOWN = dict(
         *('bypass_duplicate', 'layer_decay_rate', 'custom_keys'),
     },
     custom_key={'lr_mult', 'decay_mult'},
+    metainfo={'classes', 'full_names'},
+    dist_cfg={'backend', 'init_backend', 'timeout'},
 )
 # What versions of mmengine's forerunner read, and what says it today.
 _FORMER = dict(
@@ -80,6 +83,14 @@ _LEAST = dict(
 # Between letters; between the items of a list it does no harm.
 _INNER_SPACE = re.compile(r"""[^\s,:\[\](){}'"]\s+[^\s,:\[\](){}'"]""")
 _CLIPS = dict(norm=clip_grad_norm_, value=clip_grad_value_)
+# What mmengine takes where no type is given.
+_UNTYPED = dict(optim_wrapper=OptimWrapper, log_processor=LogProcessor)
+# Parts of which mmengine takes all or none.
+_WHOLES = dict(
+    training=('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    validation=('val_dataloader', 'val_cfg', 'val_evaluator'),
+    test=('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
 _NEAR = 0.85  # of two names that are alike, by difflib's ratio
 
 
@@ -119,6 +130,12 @@ def check_option(cfg: Config, option: str) -> None:
             )
         raise _unknown(f'--cfg-options {key}', first, _top())
     node = cfg.get(first)
+    for whole, parts in _WHOLES.items():
+        if rest and node is None and first in parts:
+            raise InputError(
+                f'--cfg-options {key}: the config has no {first}, as it has '
+                f'no {whole}. Leave it out, or take another config.'
+            )
     for number, name in enumerate(rest, 1):
         where = '.'.join([first, *rest[: number - 1]])
         if isinstance(node, list | tuple):
@@ -241,7 +258,7 @@ def _check(value: Any, where: str, kind: str) -> None:
             others = {*value, *_DEFAULT_HOOKS} - {key}
             raise _unknown(f'{where}.{key} (without a type)', key, others)
         _check_number(item, f'{where}.{key}', key)
-        if key in ('metainfo', 'init_cfg', 'meta_keys'):
+        if key in ('init_cfg', 'meta_keys'):
             continue
         if str(value.get('type')).startswith('Albu'):
             continue  # its transforms have names of their own
@@ -287,8 +304,8 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
         made_of = [loops.get(where, TestLoop)]
         if where == 'train_cfg' and value.get('by_epoch') is False:
             made_of = list(classes_of('IterBasedTrainLoop'))
-    elif where == 'optim_wrapper':
-        made_of = [OptimWrapper]
+    elif where in _UNTYPED:
+        made_of = [_UNTYPED[where]]
     elif not name:
         return set(), True
     else:
@@ -317,6 +334,6 @@ def _check_number(value: Any, where: str, key: str) -> None:
 
 def _unknown(where: str, name: str, known: Collection[str]) -> InputError:
     names: Sequence[str] = sorted({*known} - {'self', *_MARKS})
-    near = get_close_matches(name, names, 1, 0.6)
+    near = get_close_matches(name, [*names, 'type'], 1, 0.6)
     hint = f'did you mean {near[0]}?' if near else f'known: {", ".join(names)}'
     return InputError(f'{where}: there is no key {name}; {hint}')

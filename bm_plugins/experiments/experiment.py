@@ -16,6 +16,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmpretrain.registry import MODELS
 
+from bm_plugins import plugins  # noqa: F401
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.engine.config_check import check_config, check_option
 from bm_plugins.errors import InputError
@@ -305,15 +306,28 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
         )
     with warnings_only():
         cfg = Config.fromfile(file)
-    parser = ArgumentParser()
-    parser.add_argument('--options', nargs='+', action=DictAction, default={})
+    set_options(cfg, options)
+    return cfg
+
+
+def set_options(cfg: Config, options: Sequence[str]) -> None:
+    """Put ``key=value`` into a config.
+
+    Args:
+        cfg (Config): Is changed.
+        options (Sequence[str]): As for ``--cfg-options``.
+
+    Raises:
+        InputError: As :func:`read_config`.
+    """
     for option in options:
         check_option(cfg, option)
     if options:
+        parser = ArgumentParser()
+        parser.add_argument('--options', nargs='+', action=DictAction)
         parsed = parser.parse_args(['--options', *options])
         cfg.merge_from_dict(parsed.options)
         check_config(cfg)
-    return cfg
 
 
 def _backbone_shapes(cfg: Config) -> dict:

@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import mmpretrain
 import numpy as np
 from mmengine.config import Config
 from mmengine.dist import get_world_size
@@ -21,7 +20,6 @@ from .environment import machine
 from .output_folder import make_folder
 
 ROOT = Path(__file__).resolve().parents[2]
-_UPSTREAM = Path(mmpretrain.__file__).resolve().parent / '.mim/tools'
 _IMPORTED = datetime.now(timezone.utc)  # about when the program started
 
 
@@ -142,10 +140,10 @@ def above(folder: str | Path) -> Path:
 def command_line() -> str:
     """The command, its script relative to the project where it is in it."""
     script, *args = sys.argv or ['']
+    if script.startswith('bm '):  # of bm_plugins.cli
+        return f'{script} {shlex.join(args)}'
     file = Path(script).resolve()
-    if file.parent == _UPSTREAM:  # tools/train.py and test.py run upstream's
-        script = f'tools/{file.name}'
-    elif script and file.is_relative_to(ROOT):
+    if script and file.is_relative_to(ROOT):
         script = file.relative_to(ROOT).as_posix()
     return shlex.join([script, *args])
 

@@ -1,7 +1,9 @@
 default_scope = 'mmpretrain'
 
 # registers bm_plugins in mmpretrain's registries
-custom_imports = dict(imports=['bm_plugins'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['bm_plugins.plugins'], allow_failed_imports=False
+)
 
 # runs without a GPU too, and checks checkpoints
 runner_type = 'mmpretrain.MarrowRunner'

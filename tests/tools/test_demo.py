@@ -1,5 +1,4 @@
 import csv
-import importlib.util
 import os
 import re
 import signal
@@ -18,9 +17,7 @@ from bm_plugins.report.runs.run_folder import read_run
 from tests.report.written_run import write_run
 
 ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location('demo', ROOT / 'tools/demo.py')
-demo_tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(demo_tool)
+demo_tool = cli.load_tool('demo')
 
 
 def demo(*args):

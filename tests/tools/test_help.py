@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from bm_plugins import cli
 from bm_plugins.datasets.matek_classes import CLASSES, FULL_NAMES
 from bm_plugins.report.runs.folds import write_folds
 from bm_plugins.report.runs.run_folder import read_run
 from tests.report.written_run import draw, write_fold, write_run
 
 ROOT = Path(__file__).resolve().parents[2]
-LAUNCHER = 'torchrun'  # what dist_train.sh and dist_test.sh call
-TOOLS = sorted(
-    file.stem for file in Path('tools').glob('*.py') if file.stem != LAUNCHER
-)
+TOOLS = [*cli.tools()]
 # Those that end in seconds, in an order in which each finds its input.
 CHEAP = ['prepare_matek', 'audit', 'pack', 'compare', 'calibrate', 'report']
 CHEAP += ['plot']
@@ -47,16 +45,19 @@ def wide(monkeypatch):
 
 @pytest.mark.parametrize('name', TOOLS)
 def test_example_parses(tool, name, monkeypatch):
-    parse = argparse.ArgumentParser.parse_args
+    def ending(parse):
+        def parse_and_end(*args, **kwargs):
+            parse(*args, **kwargs)
+            print('parsed')
+            raise SystemExit(0)
 
-    def parse_and_end(*args, **kwargs):
-        parse(*args, **kwargs)
-        print('parsed')
-        raise SystemExit(0)
+        return parse_and_end
 
     commands = examples(help_of(tool, name))
     assert commands, f'tools/{name}.py --help has no "example: tools/..."'
-    monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', parse_and_end)
+    for way in ('parse_args', 'parse_intermixed_args'):
+        parse = getattr(argparse.ArgumentParser, way)
+        monkeypatch.setattr(argparse.ArgumentParser, way, ending(parse))
     for script, *args in commands:
         assert script == f'tools/{name}.py'
         for config in re.findall(r'configs/\w+\.py', ' '.join(args)):

@@ -1,28 +1,18 @@
-import importlib.util
 import json
-from pathlib import Path
 
 import cv2
 import pytest
 
+from bm_plugins import cli
 from bm_plugins.datasets.synthetic.collection import (
     IMAGE_FOLDER,
+    MARKER,
     class_counts,
     image_path,
 )
+from bm_plugins.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def load_tool():
-    path = ROOT / 'tools/make_synthetic_marrow.py'
-    spec = importlib.util.spec_from_file_location('make_synthetic', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
+tool = cli.load_tool('make_synthetic_marrow')
 
 
 def files_of(out):
@@ -36,7 +26,7 @@ def files_of(out):
 @pytest.fixture(scope='module')
 def collection(tmp_path_factory):
     out = tmp_path_factory.mktemp('synthetic') / 'cells'
-    assert tool.main([str(out), '--images', '170', '--seed', '5']) == 0
+    tool.main([str(out), '--images', '170', '--seed', '5'])
     return out
 
 
@@ -56,7 +46,7 @@ def test_layout_of_a_collection(collection):
 
 def test_complete_collection_is_left_alone(collection, capsys):
     before = {path: path.stat().st_mtime_ns for path in collection.rglob('*')}
-    assert tool.main([str(collection), '--images', '170', '--seed', '5']) == 0
+    tool.main([str(collection), '--images', '170', '--seed', '5'])
     assert 'nothing to do' in capsys.readouterr().out
     after = {path: path.stat().st_mtime_ns for path in collection.rglob('*')}
     assert after == before
@@ -68,54 +58,52 @@ def test_interrupted_is_completed_by_any_workers(collection, tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b'half')
     marker = dict(images=170, seed=5, version=1, complete=False)
-    (tmp_path / tool.MARKER).write_text(json.dumps(marker))
+    (tmp_path / MARKER).write_text(json.dumps(marker))
     # What later steps put beside the images does not stand in the way.
     (tmp_path / 'split.csv').write_text('path,label,split\n')
     args = ['--images', '170', '--seed', '5', '--workers', '3']
-    assert tool.main([str(tmp_path), *args]) == 0
+    tool.main([str(tmp_path), *args])
     found = files_of(tmp_path)
     found.pop('split.csv')
     assert found == expected
 
 
-def refused(capsys, *args):
-    assert tool.main([str(arg) for arg in args]) == 2
-    captured = capsys.readouterr()
-    assert captured.err.startswith('error: ')
-    assert captured.err.count('\n') == 1
-    return captured.err
+def refused(*args):
+    with pytest.raises(InputError) as caught:
+        tool.main([str(arg) for arg in args])
+    return str(caught.value)
 
 
-def test_refuses_a_foreign_folder(tmp_path, capsys):
+def test_refuses_a_foreign_folder(tmp_path):
     (tmp_path / 'mine.txt').write_text('x')
-    assert 'mine.txt' in refused(capsys, tmp_path)
+    assert 'mine.txt' in refused(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
-    assert 'is a file' in refused(capsys, tmp_path / 'mine.txt')
+    assert 'is a file' in refused(tmp_path / 'mine.txt')
 
 
-def test_refuses_other_settings_and_strays(collection, capsys, tmp_path):
-    message = refused(capsys, collection, '--images', 170, '--seed', 6)
+def test_refuses_other_settings_and_strays(collection, tmp_path):
+    message = refused(collection, '--images', 170, '--seed', 6)
     assert 'seed 5' in message and 'seed 6' in message
     stray = collection / IMAGE_FOLDER / 'ABE' / 'x.jpg'
     stray.touch()
-    message = refused(capsys, collection, '--images', 170, '--seed', 5)
+    message = refused(collection, '--images', 170, '--seed', 5)
     stray.unlink()
     assert 'x.jpg' in message
-    (tmp_path / tool.MARKER).write_text('{')
-    assert 'damaged' in refused(capsys, tmp_path)
+    (tmp_path / MARKER).write_text('{')
+    assert 'damaged' in refused(tmp_path)
 
 
-def test_refuses_bad_numbers(tmp_path, capsys):
-    assert '168' in refused(capsys, tmp_path, '--images', 167)
-    assert 'seed' in refused(capsys, tmp_path, '--seed', -1)
-    assert 'workers' in refused(capsys, tmp_path, '--workers', 0)
+def test_refuses_bad_numbers(tmp_path):
+    assert '168' in refused(tmp_path, '--images', 167)
+    assert 'seed' in refused(tmp_path, '--seed', -1)
+    assert 'workers' in refused(tmp_path, '--workers', 0)
     assert not list(tmp_path.iterdir())
 
 
-def test_contact_sheet(tmp_path, capsys):
+def test_contact_sheet(tmp_path):
     sheet = tmp_path / 'sheet.png'
-    assert tool.main(['--contact-sheet', str(sheet)]) == 0
+    tool.main(['--contact-sheet', str(sheet)])
     assert cv2.imread(str(sheet)).shape == (7 * 72, 3 * (48 + 4 * 72), 3)
     assert sheet.stat().st_size < 500_000
-    message = refused(capsys, '--contact-sheet', tmp_path / 'no' / 'x.png')
+    message = refused('--contact-sheet', tmp_path / 'no' / 'x.png')
     assert 'existing folder' in message

@@ -1,18 +1,14 @@
 """What make results runs; it was run in full for docs/results.md."""
 
-import importlib.util
 from pathlib import Path
 
 from mmengine.config import Config
 
+from bm_plugins import cli
 from bm_plugins.experiments.experiment import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location(
-    'results', ROOT / 'tools/results.py'
-)
-results = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(results)
+results = cli.load_tool('results')
 
 
 def test_every_run_sees_the_same_number_of_epochs_and_a_seed():

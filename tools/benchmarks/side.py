@@ -12,6 +12,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmpretrain.registry import RUNNERS
 
+from bm_plugins import plugins  # noqa: F401
 from bm_plugins.models import GPUViews
 
 MIB = 2**20

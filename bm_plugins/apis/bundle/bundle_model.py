@@ -9,6 +9,7 @@ from mmengine.registry import MODELS as ROOT_MODELS
 from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
+from bm_plugins import models  # noqa: F401
 from bm_plugins.engine.features.features import backbone_features
 from bm_plugins.errors import InputError, first_line
 

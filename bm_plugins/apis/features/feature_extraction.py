@@ -14,6 +14,7 @@ from mmengine.dist import is_main_process
 from mmpretrain.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset
 
+from bm_plugins.choices import PARTS
 from bm_plugins.datasets.manifest import protocol_of
 from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
 from bm_plugins.engine.features.features import (
@@ -33,7 +34,6 @@ from bm_plugins.utils.run_manifest import file_facts
 
 from .feature_file import write_features
 
-PARTS = ('train', 'val', 'test')
 _PACKAGES = ('torch', 'torchvision', 'mmpretrain', 'timm', 'opencv-python')
 
 

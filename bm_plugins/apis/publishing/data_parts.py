@@ -13,7 +13,6 @@ from bm_plugins.errors import InputError
 from .figures import ERROR_RATE
 from .settings import Settings
 
-CALIBRATION = ('val', 'test')
 # Fewer cannot promise sets at the error rate.
 MIN_CALIBRATION = math.ceil(1 / ERROR_RATE - 1)
 _OR_TEST = 'or calibrate on half of the test part: --calibration test.'

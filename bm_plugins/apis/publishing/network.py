@@ -6,6 +6,7 @@ import torch
 from mmpretrain.registry import MODELS
 from torch import Tensor
 
+from bm_plugins import plugins  # noqa: F401
 from bm_plugins.apis.bundle.bundle_model import BundleModel
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.engine.checkpoints.checkpoint_keys import (

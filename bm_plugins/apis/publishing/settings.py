@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmpretrain.registry import TRANSFORMS
 
+from bm_plugins import plugins  # noqa: F401
 from bm_plugins.apis.bundle.bundle_model import LOADERS, check_backbone
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.linear.softmax_objective import check_class_weight

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import print_log
 
+from bm_plugins.choices import PACK_KINDS
 from bm_plugins.datasets.image_io import decode_image
 from bm_plugins.errors import InputError
 from bm_plugins.utils.atomic_write import atomic_write
@@ -23,7 +24,6 @@ from bm_plugins.utils.progress import track
 from .packed_images import (
     HEADER_BYTES,
     INDEX,
-    KINDS,
     PackedImages,
     hash_paths,
     make_header,
@@ -53,7 +53,7 @@ def pack_file(
     Raises:
         InputError: There is no such kind.
     """
-    if kind not in KINDS:
+    if kind not in PACK_KINDS:
         raise InputError(
             f"cache={kind!r}: expected 'jpeg', 'decoded' or None."
         )

@@ -11,8 +11,6 @@ import numpy as np
 from bm_plugins.errors import InputError, listed
 from bm_plugins.utils.progress import track
 
-# What is kept of an image: its file as it is, or its pixels.
-KINDS = ('jpeg', 'decoded')
 HEADER_BYTES = 4096
 _MAGIC = b'bm-pack 1\n'
 INDEX = np.dtype(

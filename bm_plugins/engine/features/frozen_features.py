@@ -12,6 +12,7 @@ from mmpretrain.registry import DATASETS, MODELS
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from bm_plugins import plugins  # noqa: F401
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.engine.runner import MarrowRunner
 from bm_plugins.errors import InputError

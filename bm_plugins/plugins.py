@@ -1,0 +1,3 @@
+"""Importing this registers everything in mmpretrain's registries."""
+
+from . import compat, datasets, engine, evaluation, models  # noqa: F401
