@@ -12,5 +12,7 @@ from .errors import InputError
 if sys.argv[:1] != ['-m']:
     from . import compat, datasets, engine, evaluation, models  # noqa: F401
 
+    [getattr(p, n) for p in (datasets, evaluation) for n in p.__all__]
+
 __version__ = '0.1.0'
 __all__ = ['InputError', '__version__']
