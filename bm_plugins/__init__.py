@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .apis.publishing.publish import publish
     from .datasets import Matek
 
+    [getattr(p, n) for p in (datasets, evaluation) for n in p.__all__]
+
 __version__ = '0.1.0'
 __all__ = [
     'CellInferencer',

@@ -1,20 +1,15 @@
 """Data sets, samplers and transforms."""
 
-from bm_plugins.datasets.samplers.class_balanced_sampler import (
-    ClassBalancedSampler,
+from bm_plugins.utils.lazy import lazy_names
+
+_PLACES = dict(
+    ClassBalancedSampler='.samplers.class_balanced_sampler',
+    DrawBatchSampler='.samplers.draw_batch_sampler',
+    LoadCellImage='.transforms.load_image',
+    Matek='.matek',
+    MultiCropViews='.transforms.multi_crop',
+    PackViews='.transforms.pack_views',
+    collate_views='.transforms.collate_views',
 )
-from bm_plugins.datasets.samplers.draw_batch_sampler import DrawBatchSampler
-from bm_plugins.datasets.transforms.collate_views import collate_views
-
-from .matek import Matek
-from .transforms import LoadCellImage, MultiCropViews, PackViews
-
-__all__ = [
-    'ClassBalancedSampler',
-    'DrawBatchSampler',
-    'LoadCellImage',
-    'Matek',
-    'MultiCropViews',
-    'PackViews',
-    'collate_views',
-]
+__all__ = [*_PLACES]
+__getattr__, __dir__ = lazy_names(__name__, _PLACES)

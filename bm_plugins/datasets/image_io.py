@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,9 +13,7 @@ from unicodedata import category
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image, ImageCms, ImageOps
-from torchvision.io import decode_jpeg
 
 from bm_plugins.errors import InputError, UnreadableImage
 from bm_plugins.utils.progress import track
@@ -36,12 +35,12 @@ CONTROLS = ('Cc', 'Zl', 'Zp')
 def decode_image(content: bytes, bits: int | None = None) -> np.ndarray:
     """Decode an image file.
 
-    A plain JPEG goes through torchvision, whose libjpeg-turbo is OpenCV's
-    and wastes less time around it; 16-bit values through OpenCV (PNG) or
-    tifffile, all else through Pillow. An alpha channel is dropped and never
-    multiplied in, palettes, CMYK and LAB become colours, grey becomes three
-    equal channels, and an image is turned as its Exif or TIFF tag says. Of
-    several pages the first counts.
+    A plain JPEG goes through torchvision where that is imported: its
+    libjpeg-turbo is OpenCV's, and it wastes less time around it. 16-bit
+    values go through OpenCV (PNG) or tifffile, all else through Pillow. An
+    alpha channel is dropped and never multiplied in, palettes, CMYK and LAB
+    become colours, grey becomes three equal channels, and an image is turned
+    as its Exif or TIFF tag says. Of several pages the first counts.
 
     Args:
         content (bytes): The file.
@@ -59,6 +58,11 @@ def decode_image(content: bytes, bits: int | None = None) -> np.ndarray:
     """
     if shape := jpeg_shape(content):
         check_pixels(*shape)
+        if 'torchvision.io' not in sys.modules:
+            return _by_opencv(content)
+        import torch
+        from torchvision.io import decode_jpeg
+
         buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         try:
             rgb = decode_jpeg(buffer).permute(1, 2, 0).numpy()

@@ -1,5 +1,7 @@
 """Scores class by class, and the linear classifier."""
 
-from bm_plugins.evaluation.metrics.per_class_metric import PerClassMetric
+from bm_plugins.utils.lazy import lazy_names
 
-__all__ = ['PerClassMetric']
+_PLACES = dict(PerClassMetric='.metrics.per_class_metric')
+__all__ = [*_PLACES]
+__getattr__, __dir__ = lazy_names(__name__, _PLACES)

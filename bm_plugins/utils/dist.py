@@ -1,10 +1,10 @@
 """What several processes of one run say to each other."""
 
+import sys
 import time
 from collections.abc import Callable
+from types import ModuleType
 from typing import TypeVar
-
-import torch.distributed as dist
 
 from bm_plugins.errors import InputError
 
@@ -15,9 +15,14 @@ T = TypeVar('T')
 
 def rank_and_size() -> tuple[int, int]:
     """This process's rank, and how many there are."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
+    dist = _dist()
+    return (dist.get_rank(), dist.get_world_size()) if dist else (0, 1)
+
+
+def _dist() -> ModuleType | None:
+    """torch.distributed, where a group exists; it need not be imported."""
+    dist = sys.modules.get('torch.distributed')
+    return dist if dist and dist.is_initialized() else None
 
 
 def from_first(function: Callable[[], T]) -> T:
@@ -38,7 +43,7 @@ def from_first(function: Callable[[], T]) -> T:
             error = failure
     if size > 1:
         said = [result, str(error) if error else None]
-        _alive(dist.broadcast_object_list, said)
+        _alive(_dist().broadcast_object_list, said)
         if rank and said[1]:
             raise InputError(said[1])
         result = said[0]
@@ -54,7 +59,7 @@ def wait_for_all() -> None:
         InputError: Another one has ended.
     """
     if rank_and_size()[1] > 1:
-        _alive(dist.barrier)
+        _alive(_dist().barrier)
 
 
 def _alive(collective: Callable, *args) -> None:

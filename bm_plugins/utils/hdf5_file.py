@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
+if TYPE_CHECKING:
+    import h5py
 
 
 class _Sink(FileIO):
@@ -46,7 +47,7 @@ class _Sink(FileIO):
 @contextmanager
 def new_hdf5(
     file: Path,
-) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+) -> Iterator[tuple['h5py.File', Callable[[], None]]]:
     """An HDF5 file to fill; closed after.
 
     Args:
@@ -59,6 +60,8 @@ def new_hdf5(
     Raises:
         OSError: Something could not be written, as on a full disk.
     """
+    import h5py
+
     with _Sink(file, 'w+') as sink:
         with h5py.File(sink, 'w') as stream:
             yield stream, sink.check

@@ -43,16 +43,18 @@ def tiny_bundle(seed: int = 0, **changes: object) -> Bundle:
         classes=CODES,
         full_names=('Blasts', 'Lymphocytes', 'Segmented neutrophils'),
         backbone=BACKBONE,
-        weights=model.state_dict(),
+        weights={k: v.numpy() for k, v in model.state_dict().items()},
         size=(48, 48),
         interpolation='area',
         mean=mean,
         std=std,
         temperature=1.5,
-        validation=Validation(logits, labels, torch.rand(30)),
+        validation=Validation(
+            logits.numpy(), labels.numpy(), torch.rand(30).numpy()
+        ),
         reference=Reference(
-            torch.randn(30, 64).half(),
-            labels,
+            torch.randn(30, 64).half().numpy(),
+            labels.numpy(),
             tuple(f'{i}.jpg' for i in range(30)),
             (picture.tobytes(),) * 30,
         ),

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import time
-from pathlib import Path
 
 import cv2
 import h5py
@@ -246,15 +245,9 @@ def test_killed_in_the_middle_and_resumed_with_no_cell_twice(
     out, log = tmp_path / 'out', tmp_path / 'log'
     pid = start(bundle, many, out, log)
     wait_for(out, 5)
-    readers = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
-    assert readers
     assert stop(pid, signal.SIGKILL) == -signal.SIGKILL
     kept = {f: f.stat().st_mtime_ns for f in out.glob('parts/*.npz')}
     assert 5 <= len(kept) < 30
-    end = time.monotonic() + 20
-    while any(Path(f'/proc/{reader}').exists() for reader in readers):
-        assert time.monotonic() < end, 'readers outlive their process'
-        time.sleep(0.01)
     pid = start(bundle, many, out, log)
     wait_for(out, len(kept) + 3)
     assert {f: f.stat().st_mtime_ns for f in kept} == kept

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -15,15 +14,15 @@ class Validation:
     cell counts as unlike all known ones are fitted on it.
 
     Attributes:
-        logits (Tensor): (V, C) float32, before the temperature.
-        labels (Tensor): True classes (V,) int64.
-        distances (Tensor): Distance to the reference cells (V,) float32, by
-            :func:`bm_plugins.evaluation.functional.feature_distance.knn_distance`.
+        logits (np.ndarray): (V, C) float32, before the temperature.
+        labels (np.ndarray): True classes (V,) int64.
+        distances (np.ndarray): Distances to the reference cells (V,) float32,
+            by :func:`.knn_distance`.
     """
 
-    logits: Tensor
-    labels: Tensor
-    distances: Tensor
+    logits: np.ndarray
+    labels: np.ndarray
+    distances: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,14 @@ class Reference:
     """Training cells to compare with.
 
     Attributes:
-        features (Tensor): (M, D) float16.
-        labels (Tensor): Classes (M,) int64.
+        features (np.ndarray): (M, D) float16.
+        labels (np.ndarray): Classes (M,) int64.
         paths (tuple[str, ...]): Of the images (M,), in their collection.
         pictures (tuple[bytes, ...]): The images (M,), small, as JPEG files.
     """
 
-    features: Tensor
-    labels: Tensor
+    features: np.ndarray
+    labels: np.ndarray
     paths: tuple[str, ...]
     pictures: tuple[bytes, ...]
 
@@ -51,7 +50,7 @@ class Bundle:
         classes (tuple[str, ...]): Codes (C,), in the order of the logits.
         full_names (tuple[str, ...]): Names (C,).
         backbone (dict): Config of the backbone.
-        weights (dict[str, Tensor]): State of
+        weights (dict[str, np.ndarray]): State of
             :class:`bm_plugins.apis.bundle.bundle_model.BundleModel`.
         size (tuple[int, int]): Width and height of the input, pixels.
         interpolation (str): How images are resized to it.
@@ -63,6 +62,8 @@ class Bundle:
         reference (Reference): Training cells.
         info (dict): Origin, versions and measured figures; JSON values.
         card (str): The model card, in Markdown.
+        graph (bytes): The network from images to features, by
+            :func:`.write_graph`; empty of a bundle of an earlier version.
         digest (str): SHA-256 of all of the above; set where it was read or
             written.
     """
@@ -70,7 +71,7 @@ class Bundle:
     classes: tuple[str, ...]
     full_names: tuple[str, ...]
     backbone: dict[str, Any]
-    weights: dict[str, Tensor] = field(repr=False)
+    weights: dict[str, np.ndarray] = field(repr=False)
     size: tuple[int, int]
     interpolation: str
     mean: tuple[float, ...]
@@ -80,6 +81,7 @@ class Bundle:
     reference: Reference = field(repr=False)
     info: dict[str, Any] = field(repr=False)
     card: str = field(repr=False)
+    graph: bytes = field(default=b'', repr=False)
     digest: str = ''
 
     @property

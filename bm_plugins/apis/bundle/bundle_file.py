@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from mmcv.image.geometric import cv2_interp_codes
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.numpy import save
 
 from bm_plugins.errors import InputError
 from bm_plugins.utils.atomic_write import atomic_write
 
 from .bundle import Bundle, Reference, Validation
+from .read_cell import INTERPOLATIONS
 
 FORMAT = 1
 _MAX_SIDE = 4096  # pixels; more is a damaged or crafted bundle
@@ -51,16 +49,11 @@ def save_bundle(bundle: Bundle, file: str | Path) -> str:
         tensors[f'validation.{part}'] = getattr(bundle.validation, part)
     tensors['reference.features'] = bundle.reference.features
     tensors['reference.labels'] = bundle.reference.labels
-    tensors['reference.pictures'] = torch.from_numpy(
-        np.frombuffer(b''.join(pictures), np.uint8).copy()
-    )
-    tensors['reference.ends'] = torch.tensor(
-        [len(picture) for picture in pictures], dtype=torch.int64
-    ).cumsum(0)
-    # Copies, as safetensors takes no two names for the same memory.
-    tensors = {
-        k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()
-    }
+    tensors['reference.pictures'] = np.frombuffer(b''.join(pictures), np.uint8)
+    tensors['reference.ends'] = np.cumsum([*map(len, pictures)], dtype=int)
+    if bundle.graph:
+        tensors['graph'] = np.frombuffer(bundle.graph, np.uint8)
+    tensors = {k: np.require(v, requirements='C') for k, v in tensors.items()}
     texts = {name: getattr(bundle, name) for name in _TEXT}
     texts['format'] = FORMAT
     texts['paths'] = bundle.reference.paths
@@ -95,7 +88,7 @@ def load_bundle(file: str | Path) -> Bundle:
             f'bundle {file} does not exist. Write one by tools/publish.py.'
         )
     try:
-        with safe_open(file, framework='pt') as stream:
+        with safe_open(file, framework='np') as stream:
             header = (stream.metadata() or {}).get(_KEY)
             if header is None:
                 raise InputError(
@@ -139,12 +132,12 @@ def _damaged(file: str | Path, reason: Any) -> InputError:
 
 
 def _bundle(
-    tensors: dict[str, Tensor], texts: dict[str, Any], digest: str
+    tensors: dict[str, np.ndarray], texts: dict[str, Any], digest: str
 ) -> Bundle:
     paths = tuple(texts.pop('paths'))
     del texts['format']
     ends = tensors['reference.ends'].tolist()
-    stream = tensors['reference.pictures'].numpy().tobytes()
+    stream = tensors['reference.pictures'].tobytes()
     pictures = tuple(
         stream[start:end] for start, end in zip([0, *ends], ends, strict=False)
     )
@@ -167,6 +160,7 @@ def _bundle(
             paths,
             pictures,
         ),
+        graph=tensors['graph'].tobytes() if 'graph' in tensors else b'',
         digest=digest,
         **texts,
     )
@@ -190,19 +184,21 @@ def _check_sizes(bundle: Bundle) -> None:
         full_names=len(bundle.full_names) == number,
         validation=bundle.validation.logits.shape == (held, number)
         and bundle.validation.distances.shape == (held,),
-        reference=bundle.reference.features.dim() == 2
+        reference=bundle.reference.features.ndim == 2
         and len(bundle.reference.labels) == known
         and len(bundle.reference.paths) == known
         and len(bundle.reference.pictures) == known,
         labels=all(
             0 <= int(label) < number
             for labels in (bundle.validation.labels, bundle.reference.labels)
-            for label in labels.unique()
+            for label in np.unique(labels)
         ),
-        label_types=not bundle.validation.labels.is_floating_point()
-        and not bundle.reference.labels.is_floating_point(),
+        label_types=all(
+            labels.dtype.kind in 'iu'
+            for labels in (bundle.validation.labels, bundle.reference.labels)
+        ),
         temperature=0 < bundle.temperature < math.inf,
-        interpolation=bundle.interpolation in cv2_interp_codes,
+        interpolation=bundle.interpolation in INTERPOLATIONS,
         info=isinstance(bundle.info, dict) and _is_prior(bundle),
         size=len(bundle.size) == 2
         and all(
@@ -228,14 +224,15 @@ def _is_prior(bundle: Bundle) -> bool:
     )
 
 
-def _digest(tensors: Mapping[str, Tensor], texts: dict[str, Any]) -> str:
+def _digest(tensors: Mapping[str, np.ndarray], texts: dict[str, Any]) -> str:
     """SHA-256 of names, types, shapes and values."""
     total = hashlib.sha256(
         json.dumps(texts, sort_keys=True, default=list).encode()
     )
     for name in sorted(tensors):
         value = tensors[name]
-        total.update(f'{name} {value.dtype} {tuple(value.shape)}\n'.encode())
-        flat = value.reshape(-1).view(torch.uint8) if value.numel() else value
-        total.update(flat.numpy().data)
+        # As torch names the types, by which bundles were first written.
+        kind = f'torch.{value.dtype}'
+        total.update(f'{name} {kind} {value.shape}\n'.encode())
+        total.update(value.tobytes())
     return total.hexdigest()

@@ -1,9 +1,10 @@
 """The network of a bundle."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmpretrain.registry import MODELS
@@ -104,7 +105,7 @@ def build_model(bundle: Bundle) -> BundleModel:
             f"the bundle's {error} If tools/publish.py wrote it, publish it "
             'anew; else do not trust it.'
         ) from error
-    shape = bundle.weights.get('fc.weight', torch.empty(0, 0)).shape
+    shape = bundle.weights.get('fc.weight', np.empty((0, 0))).shape
     if len(shape) != 2:
         raise InputError(
             f'the bundle has a classifier of shape {tuple(shape)}; expected '
@@ -119,7 +120,9 @@ def build_model(bundle: Bundle) -> BundleModel:
     try:
         backbone = MODELS.build(dict(bundle.backbone))
         model = BundleModel(backbone, bundle.mean, bundle.std, dim, number)
-        model.load_state_dict(bundle.weights)
+        model.load_state_dict(
+            {k: torch.from_numpy(v) for k, v in bundle.weights.items()}
+        )
     except InputError:
         raise
     except Exception as error:  # whatever a wrong argument leads to
@@ -129,6 +132,63 @@ def build_model(bundle: Bundle) -> BundleModel:
             'Publish it anew.'
         ) from error
     return model.eval()
+
+
+def torch_network(
+    bundle: Bundle, device: str | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The network of a bundle by torch.
+
+    Args:
+        bundle (Bundle): The bundle.
+        device (str, optional): As for :func:`find_device`.
+
+    Returns:
+        Callable: From images (B, 3, H, W) uint8, RGB, to features (B, D)
+        float32. InputError where a GPU's memory is too small.
+
+    Raises:
+        InputError: As :func:`find_device` and :func:`build_model`.
+    """
+    place = find_device(device)
+    model = build_model(bundle).to(place)
+
+    @torch.inference_mode()
+    def features(images: np.ndarray) -> np.ndarray:
+        try:
+            found = model(torch.from_numpy(images).to(place))[0]
+            return found.float().cpu().numpy()
+        except torch.cuda.OutOfMemoryError as error:
+            raise InputError(
+                f'{len(images)} images at once do not fit into the memory of '
+                f'{place}. Give a smaller --batch-size.'
+            ) from error
+
+    return features
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device of a name.
+
+    Args:
+        name (str, optional): None for the first GPU, else the CPU.
+
+    Raises:
+        InputError: There is no such device.
+    """
+    if name is None:
+        name = 'cuda' if torch.cuda.is_available() else 'cpu'
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f'--device {name}: there is no such device here. Give cpu, or '
+            'leave it out.'
+        ) from error
+    if device.type not in ('cpu', 'cuda'):
+        raise InputError(f'--device {name}: expected cpu, cuda or cuda:1.')
+    return device
 
 
 def check_backbone(config: Any) -> None:

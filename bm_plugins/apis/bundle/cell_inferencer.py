@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.logging import print_log
 from mmpretrain.apis.base import BaseInferencer
 from mmpretrain.structures import DataSample
 from PIL import Image
-from torch import Tensor
 
 from bm_plugins.apis.prediction.cell_list import list_cells
 from bm_plugins.datasets.image_io import pillow_pixels
@@ -83,7 +81,6 @@ class CellInferencer(BaseInferencer):
         self.um_per_px = um_per_px
         self.skipped: list[tuple[str, str]] = []
         self.predictor = CellPredictor(bundle, device, error_rate)
-        self.model = self.predictor.model
         self.classes = bundle.classes
         self.config = None
         self.pipeline = self._init_pipeline(bundle)
@@ -126,12 +123,12 @@ class CellInferencer(BaseInferencer):
     def _init_pipeline(self, bundle: Bundle) -> Callable:
         reader = CellReader(bundle, um_per_px=self.um_per_px)
 
-        def read(item: Any) -> tuple[str | None, Tensor, str]:
+        def read(item: Any) -> tuple[str | None, np.ndarray, str]:
             if isinstance(item, str | Path):
                 image, field = reader.read(item)
-                return str(item), torch.from_numpy(image), field
+                return str(item), image, field
             image, field = reader.fit(_pixels(item, self.channel_order))
-            return None, torch.from_numpy(image), field
+            return None, image, field
 
         self.reader = reader
         return read
@@ -157,7 +154,7 @@ class CellInferencer(BaseInferencer):
         for batch in self._get_chunk_data(self._read(inputs), batch_size):
             paths, images, differs = zip(*batch, strict=True)
             fields.update(differs)
-            yield paths, torch.stack(images), differs
+            yield paths, np.stack(images), differs
         if self.skipped:
             path, reason = self.skipped[0]
             said = (
@@ -172,7 +169,9 @@ class CellInferencer(BaseInferencer):
             for text in field_warnings(bundle, fields, self.um_per_px):
                 print_log(text, logger='current')
 
-    def _read(self, inputs: list) -> Iterator[tuple[str | None, Tensor, str]]:
+    def _read(
+        self, inputs: list
+    ) -> Iterator[tuple[str | None, np.ndarray, str]]:
         for item in inputs:
             try:
                 yield self.pipeline(item)
@@ -192,7 +191,9 @@ class CellInferencer(BaseInferencer):
 
     def postprocess(
         self,
-        preds: list[tuple[Sequence[str | None], Tensor, Judgement, Sequence]],
+        preds: list[
+            tuple[Sequence[str | None], np.ndarray, Judgement, Sequence]
+        ],
         visualization: None,
         return_datasamples: bool = False,
     ) -> list[dict[str, Any]] | list[DataSample]:
@@ -208,7 +209,7 @@ class CellInferencer(BaseInferencer):
                 distance=float(said.distances[i]),
                 flag=said.flags[i],
                 field=fields[i],
-                features=features[i].cpu().numpy(),
+                features=features[i],
             )
             for paths, features, said, fields in preds
             for i, label in enumerate(said.labels)

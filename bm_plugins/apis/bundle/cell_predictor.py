@@ -1,12 +1,10 @@
 """What a bundle says of images: class, certainty, likeness."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.conformal import (
@@ -19,11 +17,13 @@ from bm_plugins.evaluation.functional.feature_distance import (
 )
 
 from .bundle import Bundle
-from .bundle_model import build_model, full_float32
+from .feature_graph import graph_network, graph_runs
 
 # Share of the calibration images that count as like the known ones.
 LIKE = 0.99
 UNSURE, UNLIKE = 'unsure', 'unlike'
+# Files of a GPU's driver: NVIDIA's, AMD's and that of Windows' Linux.
+_GPUS = ('/dev/nvidiactl', '/dev/kfd', '/dev/dxg')
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Judgement:
 class CellPredictor:
     """A bundle's network and thresholds.
 
+    On the CPU the bundle's graph is run by onnxruntime, which is faster and
+    needs neither torch nor the framework; without a graph, or on a GPU, it is
+    the network itself.
+
     Args:
         bundle (Bundle): The model.
         device (str, optional): As torch names it. Defaults to None: the
@@ -64,6 +68,9 @@ class CellPredictor:
             class, of the cells of each class. Defaults to 0.05.
 
     Attributes:
+        features (Callable): From images (B, 3, H, W) uint8, RGB, to features
+            (B, D) float32; arrays. InputError where a GPU's memory is too
+            small.
         sure (np.ndarray): Thresholds (C,) of :func:`prediction_sets`.
         promised (np.ndarray): Classes (C,), bool, with calibration images
             enough for the error rate.
@@ -85,8 +92,7 @@ class CellPredictor:
                 f'--error-rate {error_rate:g}: expected a share above 0 and '
                 'below 1, as 0.05.'
             )
-        self.device = find_device(device)
-        model = build_model(bundle)
+        self.features = _network(bundle, device)
         known = bundle.reference.features
         dim = bundle.weights['fc.weight'].shape[1]
         held = bundle.validation
@@ -96,11 +102,9 @@ class CellPredictor:
                 'of its own network. Publish it anew.'
             )
         self.bundle = bundle
-        self.model = model.to(self.device)
-        self.reference = known.to(self.device).float()
         self.sure, self.promised = conformal_thresholds(
             probabilities(held.logits, bundle.temperature),
-            held.labels.numpy(),
+            held.labels,
             error_rate,
         )
         if np.isinf(self.sure).any():
@@ -112,37 +116,23 @@ class CellPredictor:
             )
         self.like = distance_threshold(held.distances, LIKE)
 
-    @torch.inference_mode()
-    def features(self, images: Tensor) -> Tensor:
-        """Features (B, D) of images (B, 3, H, W), RGB of 0 to 255.
-
-        Raises:
-            InputError: The GPU's memory is too small.
-        """
-        try:
-            images = images.to(self.device, non_blocking=True)
-            return self.model(images)[0].float()
-        except torch.cuda.OutOfMemoryError as error:
-            raise InputError(
-                f'{len(images)} images at once do not fit into the memory of '
-                f'{self.device}. Give a smaller --batch-size.'
-            ) from error
-
-    @torch.inference_mode()
-    def judge(self, features: Tensor) -> Judgement:
+    def judge(self, features: np.ndarray) -> Judgement:
         """Classes, sets and flags.
 
         Args:
-            features (Tensor): By :meth:`features` (N, D).
+            features (np.ndarray): By :attr:`features` (N, D).
 
         Raises:
             InputError: They are not finite.
         """
-        # The number of threads must not change the last bits.
-        with _one_thread(), full_float32():
-            logits = self.model.fc(features).cpu()
-            distances = knn_distance(features, self.reference).cpu().numpy()
-        if not logits.isfinite().all():
+        # In float64, so that the number of threads changes no digit.
+        weight, bias = (
+            self.bundle.weights[f'fc.{name}'].astype(float)
+            for name in ('weight', 'bias')
+        )
+        logits = (features.astype(float) @ weight.T + bias).astype(np.float32)
+        distances = knn_distance(features, self.bundle.reference.features)
+        if not np.isfinite(logits).all():
             raise InputError(
                 "the bundle's network gives outputs that are no numbers: its "
                 'weights are broken. Publish it anew.'
@@ -158,40 +148,19 @@ class CellPredictor:
         return Judgement(scores, sets, distances, flags)
 
 
-def probabilities(logits: Tensor, temperature: float) -> np.ndarray:
+def _network(
+    bundle: Bundle, device: str | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    gpu = device is None and any(Path(file).exists() for file in _GPUS)
+    if device in (None, 'cpu') and not gpu and graph_runs(bundle):
+        return graph_network(bundle)
+    from .bundle_model import torch_network
+
+    return torch_network(bundle, device)
+
+
+def probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:
     """Calibrated probabilities (N, C) of logits (N, C), in float64."""
-    return (logits.double() / temperature).softmax(1).numpy()
-
-
-def find_device(name: str | None) -> torch.device:
-    """The device of a name.
-
-    Args:
-        name (str, optional): None for the first GPU, else the CPU.
-
-    Raises:
-        InputError: There is no such device.
-    """
-    if name is None:
-        name = 'cuda' if torch.cuda.is_available() else 'cpu'
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            f'--device {name}: there is no such device here. Give cpu, or '
-            'leave it out.'
-        ) from error
-    if device.type not in ('cpu', 'cuda'):
-        raise InputError(f'--device {name}: expected cpu, cuda or cuda:1.')
-    return device
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    scaled = np.asarray(logits, float) / temperature
+    powers = np.exp(scaled - scaled.max(1, keepdims=True, initial=-np.inf))
+    return powers / powers.sum(1, keepdims=True)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
-from mmcv import imresize
 
 from bm_plugins.datasets.image_io import read_image
 from bm_plugins.datasets.scale import (
@@ -16,6 +16,15 @@ from bm_plugins.datasets.scale import (
 from bm_plugins.errors import InputError, UnreadableImage
 
 from .bundle import Bundle
+
+# As mmcv.imresize names them.
+INTERPOLATIONS = dict(
+    nearest=cv2.INTER_NEAREST,
+    bilinear=cv2.INTER_LINEAR,
+    bicubic=cv2.INTER_CUBIC,
+    area=cv2.INTER_AREA,
+    lanczos=cv2.INTER_LANCZOS4,
+)
 
 
 class CellReader:
@@ -147,8 +156,10 @@ class CellReader:
         if not known and file and self.trained and self.trained.um_per_px:
             known = file_um_per_px(file)
         image, differs = fit_field(image, self.trained, known)
-        small = imresize(
-            image, self.size, interpolation=self.interpolation, backend='cv2'
+        small = cv2.resize(
+            image,
+            self.size,
+            interpolation=INTERPOLATIONS[self.interpolation],
         )
         rgb = np.ascontiguousarray(small[..., ::-1].transpose(2, 0, 1))
         return rgb, differs

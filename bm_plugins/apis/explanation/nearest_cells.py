@@ -1,5 +1,6 @@
 """Training cells that look like a cell to the network."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -26,7 +27,7 @@ def nearest_cells(
     """
     if number < 1:
         raise InputError(f'--nearest {number}: expected at least 1.')
-    known = reference.features.float()
+    known = torch.from_numpy(reference.features).float()
     if not len(known):
         raise InputError(
             'the bundle holds no reference cells to compare with.'

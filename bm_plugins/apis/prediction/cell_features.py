@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-import h5py
 import numpy as np
 
 from bm_plugins.utils.atomic_write import atomic_write
@@ -39,6 +38,8 @@ class CellFeatures:
         self.attributes = attributes
 
     def __enter__(self) -> 'CellFeatures':
+        import h5py
+
         with ExitStack() as stack:
             partial = stack.enter_context(atomic_write(self.file))
             new = stack.enter_context(new_hdf5(partial))

@@ -1,26 +1,23 @@
-"""Batches of cell images that worker processes read."""
+"""Batches of cell images that threads read."""
 
-import ctypes
-import signal
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from bm_plugins.apis.bundle.bundle import Bundle
 from bm_plugins.apis.bundle.read_cell import CellReader
 from bm_plugins.datasets.image_io import read_image
-from bm_plugins.errors import InputError, UnreadableImage
+from bm_plugins.errors import UnreadableImage
 
 from .cell_list import CellList
 
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+_AHEAD = 3  # batches that are read while one is computed
 
 
-class CellImages(Dataset):
+class CellImages:
     """The images of a list, or why they cannot be used.
 
     Args:
@@ -62,83 +59,56 @@ class CellImages(Dataset):
         )
 
 
-class ChunkBatches:
-    """Batches of indices, none of which spans two chunks.
-
-    Args:
-        chunks (Sequence[range]): The indices of each chunk.
-        batch_size (int): Largest number of a batch.
-    """
-
-    def __init__(self, chunks: Sequence[range], batch_size: int) -> None:
-        self.chunks = chunks
-        self.batch_size = batch_size
-
-    def __iter__(self) -> Iterator[range]:
-        for chunk in self.chunks:
-            for start in range(0, len(chunk), self.batch_size):
-                yield chunk[start : start + self.batch_size]
-
-
-def collate(
-    items: Sequence[tuple[np.ndarray, str] | str],
-) -> tuple[np.ndarray, list[str | None], list[str]]:
-    """The images (B, 3, H, W) that could be read, a reason or None of each
-    item, and of each image how its field differs."""
-    read = [item for item in items if not isinstance(item, str)]
-    images, fields = [item[0] for item in read], [item[1] for item in read]
-    faults = [item if isinstance(item, str) else None for item in items]
-    # An array goes through a pipe; a tensor's way, by shared memory, is short
-    # of room in containers, and loud where it is cut off.
-    stack = np.stack(images) if images else np.empty(0, np.uint8)
-    return stack, faults, fields
-
-
 def read_chunks(
     images: CellImages,
     chunks: Sequence[range],
     batch_size: int,
     workers: int,
-) -> Iterator[tuple[Tensor, list[str | None], list[str]]]:
-    """Batches of all chunks, in order.
+) -> Iterator[tuple[np.ndarray, list[str | None], list[str]]]:
+    """Batches of all chunks, in order; none spans two chunks.
 
     Args:
         images (CellImages): The images.
         chunks (Sequence[range]): The indices of each chunk.
         batch_size (int): Images of a batch.
-        workers (int): Processes that read; 0 for this one.
+        workers (int): Threads that read; 0 for this one.
 
     Yields:
-        tuple: The images (B, 3, H, W) that could be read, a reason or None
-        of each index, and of each image how its field differs from that of
-        training.
-
-    Raises:
-        InputError: A process that reads was ended from outside.
+        tuple: The images (B, 3, H, W) uint8 that could be read, a reason or
+        None of each index, and of each image how its field differs from that
+        of training.
     """
-    loader = DataLoader(
-        images,
-        batch_sampler=ChunkBatches(chunks, batch_size),
-        num_workers=workers,
-        collate_fn=collate,
-        worker_init_fn=_end_with_parent,
-    )
-    # The readers are forks of this process: OpenCV's own threads would not
-    # follow, and be waited for. A fault is listed; it need not say it too.
+    # Several images at once, not several threads for one. A fault is listed;
+    # it need not be said too.
     cv2.setNumThreads(0)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    batches = (
+        chunk[start : start + batch_size]
+        for chunk in chunks
+        for start in range(0, len(chunk), batch_size)
+    )
+    if not workers:
+        for batch in batches:
+            yield _together([*map(images.__getitem__, batch)])
+        return
+    pool = ThreadPoolExecutor(workers)
+    waiting = deque()
     try:
-        for batch, faults, fields in loader:
-            yield torch.from_numpy(batch), faults, fields
-    except RuntimeError as error:
-        if 'DataLoader worker' not in str(error):
-            raise
-        raise InputError(
-            'a process that reads images was ended from outside, mostly for '
-            'want of memory. Give fewer --workers; the same command goes on.'
-        ) from error
+        for batch in batches:
+            waiting.append([pool.submit(images.__getitem__, i) for i in batch])
+            if len(waiting) > _AHEAD:
+                yield _together([job.result() for job in waiting.popleft()])
+        while waiting:
+            yield _together([job.result() for job in waiting.popleft()])
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent(_: int) -> None:
-    """Of a killed process no reader stays, waiting to fill a pipe."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _together(
+    items: Sequence[tuple[np.ndarray, str] | str],
+) -> tuple[np.ndarray, list[str | None], list[str]]:
+    read = [item for item in items if not isinstance(item, str)]
+    images, fields = [item[0] for item in read], [item[1] for item in read]
+    faults = [item if isinstance(item, str) else None for item in items]
+    stack = np.stack(images) if images else np.empty(0, np.uint8)
+    return stack, faults, fields

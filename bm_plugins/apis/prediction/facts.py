@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from bm_plugins.apis.bundle.bundle import Bundle
 from bm_plugins.apis.bundle.cell_predictor import LIKE
 from bm_plugins.datasets.scale import SAME, noted_scale
@@ -37,7 +39,9 @@ def prediction_facts(
     held = len(predicted)
     low, high = 100 * wilson(right, held)
     rate = record.identity['error_rate']
-    support = bundle.validation.labels.bincount(minlength=len(bundle.classes))
+    support = np.bincount(
+        bundle.validation.labels, minlength=len(bundle.classes)
+    )
     few = [
         code
         for code, kept in zip(

@@ -258,14 +258,12 @@ def _slide_shares(
         return None, 0
     held, prior = bundle.validation, bundle.prior
     # A class that no calibration image checks must not be blown up.
-    few = held.labels.bincount(minlength=len(prior)).numpy() < MIN_SUPPORT
+    few = np.bincount(held.labels, minlength=len(prior)) < MIN_SUPPORT
     least = np.where(few & (prior > 0), 1 / len(prior), 0)
     prior = np.maximum(prior, least)
     scores = at_equal_shares(read_scores(table, bundle.classes), prior)
     known = probabilities(held.logits, bundle.temperature)
-    estimate = SlideShares(
-        scores, at_equal_shares(known, prior), held.labels.numpy()
-    )
+    estimate = SlideShares(scores, at_equal_shares(known, prior), held.labels)
     of_slide = at_shares(scores, estimate.likeliest)
     codes = [bundle.classes[i] for i in of_slide.argmax(1)]
     rows = read_table(table, bundle.classes)

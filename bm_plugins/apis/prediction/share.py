@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
 from bm_plugins.utils.dist import rank_and_size
@@ -87,19 +86,19 @@ def _part(
     names: Sequence[str],
     faults: Sequence[str | None],
     fields: Sequence[str],
-    features: Sequence[torch.Tensor],
+    features: Sequence[np.ndarray],
     with_features: bool,
 ) -> Part:
     """What is known of a chunk of cells."""
     pairs = list(zip(names, faults, strict=True))
     skipped = [(printable(name), fault) for name, fault in pairs if fault]
-    dim = predictor.reference.shape[1]
+    dim = predictor.bundle.reference.features.shape[1]
     rows, kept = [], np.empty((0, dim), np.float32)
     if features:
         read = [name for name, fault in pairs if not fault]
-        values = torch.cat(list(features))
+        values = np.concatenate(features)
         judgement = predictor.judge(values)
         classes = predictor.bundle.classes
         rows = table_rows(read, judgement, classes, fields)
-        kept = values.cpu().numpy()
+        kept = values
     return Part(rows, skipped, kept if with_features else None)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-from torch import Tensor
 
 from bm_plugins.apis.bundle.bundle import Validation
 from bm_plugins.apis.bundle.cell_predictor import LIKE, probabilities
@@ -36,7 +35,7 @@ _OVER_TEST = (
 
 
 def temperature_of(
-    logits: Tensor, labels: Tensor, prior: np.ndarray
+    logits: np.ndarray, labels: np.ndarray, prior: np.ndarray
 ) -> tuple[float, dict[int, tuple[float, int]]]:
     """The temperature of calibration images, and whether the prior fits them.
 
@@ -44,8 +43,8 @@ def temperature_of(
     first brought to their shares of the classes.
 
     Args:
-        logits (Tensor): (V, C).
-        labels (Tensor): True classes (V,).
+        logits (np.ndarray): (V, C).
+        labels (np.ndarray): True classes (V,).
         prior (np.ndarray): Shares (C,) that the classifier was fitted for.
 
     Returns:
@@ -53,7 +52,6 @@ def temperature_of(
         which the probabilities sum to 1.5 times more or fewer images than
         there are, by more than 4 standard deviations: index -> sum, images.
     """
-    labels = labels.numpy()
     counts = np.bincount(labels, minlength=len(prior))
     there = (counts > 0) & (prior > 0)
     shift = np.full(len(prior), -np.inf)
@@ -100,10 +98,8 @@ def bundle_figures(
         ``unlike``, the share of cells farther from the reference than the
         share ``LIKE`` of the calibration part's. With Wilson's interval.
     """
-    labels, scores = (
-        test.labels.numpy(),
-        probabilities(test.logits, temperature),
-    )
+    labels = test.labels
+    scores = probabilities(test.logits, temperature)
     found = figures_of(labels, scores, codes, MIN_SUPPORT)
     result = {
         key: figure
@@ -116,9 +112,7 @@ def bundle_figures(
     key = 'calibration_error', 'all'
     result[key] = replace(found[key], value=value, low=low, high=high)
     known = probabilities(validation.logits, temperature)
-    thresholds, _ = conformal_thresholds(
-        known, validation.labels.numpy(), ERROR_RATE
-    )
+    thresholds, _ = conformal_thresholds(known, validation.labels, ERROR_RATE)
     sets = prediction_sets(scores, thresholds)
     for number, code in enumerate(codes):
         if (own := labels == number).any():
@@ -129,7 +123,7 @@ def bundle_figures(
     for name, hits in (
         ('coverage', coverage(sets, labels)[0]),
         ('one_class', (sets.sum(1) == 1).sum()),
-        ('unlike', (test.distances.double() > limit).sum()),
+        ('unlike', (test.distances.astype(float) > limit).sum()),
     ):
         result[name, 'all'] = _share(
             name, 'all', int(hits), len(labels), classes

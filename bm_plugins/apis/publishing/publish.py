@@ -11,11 +11,13 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from bm_plugins.apis.bundle.bundle import Bundle, Validation
+from bm_plugins.apis.bundle.bundle_model import BundleModel
+from bm_plugins.apis.bundle.feature_graph import write_graph
 from bm_plugins.apis.bundle.read_cell import CellReader
 from bm_plugins.compat.safe_loading import config_text, load
 from bm_plugins.datasets import Matek
 from bm_plugins.engine.features.features import some_of_each
-from bm_plugins.errors import InputError
+from bm_plugins.errors import InputError, first_line
 from bm_plugins.evaluation.functional.feature_distance import knn_distance
 from bm_plugins.utils.config_text import parse_config
 
@@ -112,12 +114,12 @@ def publish(
         l2 = fit_classifier(model, settings, features, labels, say).l2
         del features
     reference = make_reference(parts.train, rows, known)
-    bank = reference.features.float()  # as it is in the bundle
 
     def measured(part: Matek, name: str) -> Validation:
         features, logits = outputs(part, name)
-        labels = torch.as_tensor(part.get_gt_labels())
-        return Validation(logits, labels, knn_distance(features, bank))
+        labels = np.asarray(part.get_gt_labels())
+        distances = knn_distance(features.numpy(), reference.features)
+        return Validation(logits.numpy(), labels, distances)
 
     validation = measured(parts.calibration, 'Calibration')
     prior = _prior(settings, training, parts)
@@ -142,7 +144,9 @@ def publish(
         classes=classes,
         full_names=full_names,
         backbone=settings.model['backbone'],
-        weights={k: v.cpu() for k, v in model.state_dict().items()},
+        weights={
+            k: v.cpu().numpy().copy() for k, v in model.state_dict().items()
+        },
         size=settings.size,
         interpolation=settings.interpolation,
         mean=settings.mean,
@@ -152,7 +156,22 @@ def publish(
         reference=reference,
         info=info,
         card=write_card(info, classes, full_names, temperature),
+        graph=_graph(model, settings.size, say),
     )
+
+
+def _graph(
+    model: BundleModel, size: tuple[int, int], say: Callable[[str], None]
+) -> bytes:
+    """For predictions without torch; a bundle does without it, too."""
+    try:
+        return write_graph(model.cpu(), size)
+    except Exception as error:  # the exporter's own have no common class
+        say(
+            'The network cannot be written as ONNX, so that predictions need '
+            f'torch ({type(error).__name__}: {first_line(error)}).'
+        )
+        return b''
 
 
 def _prior(

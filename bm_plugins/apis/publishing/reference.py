@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import cv2
-import torch
+import numpy as np
 from torch import Tensor
 
 from bm_plugins.apis.bundle.bundle import Reference
@@ -29,8 +29,8 @@ def make_reference(
     """
     cells = [dataset.get_data_info(row) for row in rows]
     return Reference(
-        features.half(),
-        torch.tensor([cell['gt_label'] for cell in cells]),
+        features.half().numpy(),
+        np.array([cell['gt_label'] for cell in cells]),
         tuple(cell['path'] for cell in cells),
         tuple(
             small_picture(cell['img_path'], bits=cell.get('bits'))

@@ -1,21 +1,18 @@
 """How unlike all known cells a cell is, by its features."""
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import normalize
 
 from bm_plugins.errors import InputError
 
 from .order_statistic import bound_of_next
 
-# Similarities held at once; 64 MiB as float32.
-_AT_ONCE = 2**24
+# Similarities held at once; 64 MiB as float64.
+_AT_ONCE = 2**23
 
 
 def knn_distance(
-    features: Tensor, reference: Tensor, neighbours: int = 5
-) -> Tensor:
+    features: np.ndarray, reference: np.ndarray, neighbours: int = 5
+) -> np.ndarray:
     """Mean cosine distance to the nearest reference cells.
 
     Sun et al. 2022, "Out-of-Distribution Detection with Deep Nearest
@@ -25,14 +22,14 @@ def knn_distance(
     feature vector of zeros is at distance 1 of everything.
 
     Args:
-        features (Tensor): Features (N, D) of the cells, of any float type;
-            taken in pieces, so that memory does not grow with N x M.
-        reference (Tensor): Features (M, D) of known cells, same device.
+        features (np.ndarray): Features (N, D) of the cells, of any float
+            type; taken in pieces, so that memory does not grow with N x M.
+        reference (np.ndarray): Features (M, D) of known cells.
         neighbours (int): Number k of nearest ones; no more than there are
             count. Defaults to 5.
 
     Returns:
-        Tensor: Distances (N,) float32, from 0 (same direction) to 2.
+        np.ndarray: Distances (N,) float32, from 0 (same direction) to 2.
 
     Raises:
         InputError: There is no reference cell, D differs, or a feature is
@@ -44,27 +41,33 @@ def knn_distance(
             f'{tuple(reference.shape)}; expected at least one reference cell '
             'and as many columns in both: take them from the same model.'
         )
-    known = normalize(reference.float(), dim=1).t()
+    known = _unit(reference).T
     count = min(neighbours, len(reference))
-    distances = features.new_empty(len(features), dtype=torch.float32)
+    distances = np.empty(len(features), np.float32)
     step = max(1, _AT_ONCE // len(reference))
     for start in range(0, len(features), step):
-        some = features[start : start + step].float()
-        nearest = (normalize(some, dim=1) @ known).topk(count, dim=1).values
+        near = _unit(features[start : start + step]) @ known
+        near = np.partition(near, -count, axis=1)[:, -count:]
         # Rounding alone can make the distance to oneself negative.
-        distances[start : start + step] = (1 - nearest.mean(1)).clamp(min=0)
-    if not distances.isfinite().all():
+        distances[start : start + step] = (1 - near.mean(1)).clip(min=0)
+    if not np.isfinite(distances).all():
         raise InputError(
-            f'{int((~distances.isfinite()).sum())} of {len(distances)} cells '
+            f'{(~np.isfinite(distances)).sum()} of {len(distances)} cells '
             'have features that are infinite or not numbers: the model is '
             'broken. Train or convert it again.'
         )
     return distances
 
 
-def distance_threshold(
-    distances: np.ndarray | Tensor, quantile: float
-) -> float:
+def _unit(features: np.ndarray) -> np.ndarray:
+    """Rows of length 1 in float64; of zeros, zeros."""
+    features = features.astype(float)
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    with np.errstate(invalid='ignore'):  # said by the distances
+        return features / np.maximum(length, 1e-12)
+
+
+def distance_threshold(distances: np.ndarray, quantile: float) -> float:
     """The distance beyond which a cell counts as unlike the known ones.
 
     Of cells like those of validation, at most the share 1 - ``quantile`` is
@@ -73,8 +76,8 @@ def distance_threshold(
     (arXiv:2104.08279).
 
     Args:
-        distances (np.ndarray or Tensor): Distances (V,) of validation cells,
-            by :func:`knn_distance` to the same reference.
+        distances (np.ndarray): Distances (V,) of validation cells, by
+             :func:`knn_distance` to the same reference.
         quantile (float): Share of them to accept, between 0 and 1.
 
     Returns:

@@ -3,7 +3,7 @@
 from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 
 def wilson(
@@ -70,8 +70,8 @@ def goutte_gaussier(
     """
     hits, errors = np.asarray(hits, float), np.asarray(errors, float)
     tail = (1 - level) / 2
-    low = beta.ppf(tail, hits + 0.3, errors + 0.7)
-    high = beta.ppf(1 - tail, hits + 0.7, errors + 0.3)
+    low = betaincinv(hits + 0.3, errors + 0.7, tail)
+    high = betaincinv(hits + 0.7, errors + 0.3, 1 - tail)
     q = np.stack([np.where(hits, low, 0), np.where(errors, high, 1)])
     return 2 * q / (1 + q)
 

@@ -24,7 +24,9 @@ def test_equals_the_classifier_of_the_framework():
     )
     whole.load_state_dict(
         {
-            key.replace('fc.', 'head.fc.') if key[:3] == 'fc.' else key: value
+            key.replace('fc.', 'head.fc.')
+            if key[:3] == 'fc.'
+            else key: torch.from_numpy(value)
             for key, value in bundle.weights.items()
         }
     )

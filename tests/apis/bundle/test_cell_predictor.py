@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bm_plugins.apis.bundle.bundle import Reference
+from bm_plugins.apis.bundle.bundle_model import build_model
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
 from bm_plugins.errors import InputError
 from tests.apis.tiny_bundle import tiny_bundle
@@ -22,8 +23,8 @@ def test_probabilities_sets_and_flags():
     bundle = tiny_bundle()
     held = bundle.validation
     predictor = CellPredictor(bundle, 'cpu', error_rate=0.2)
-    features = torch.randn(20, 64, generator=torch.Generator().manual_seed(1))
-    features[0] = bundle.reference.features[3].float()
+    features = np.random.default_rng(1).normal(size=(20, 64))
+    features[0] = bundle.reference.features[3]
     said = predictor.judge(features)
     # 10 scores a class: the ceil(11 x .8) = 9th; 30 distances: the
     # ceil(31 x .99), 31st, is not there, so that none is too large.
@@ -35,12 +36,12 @@ def test_probabilities_sets_and_flags():
     assert predictor.promised.all()
     assert predictor.like == math.inf
     weight, bias = (
-        bundle.weights[f'fc.{name}'].double().numpy()
+        bundle.weights[f'fc.{name}'].astype(float)
         for name in ('weight', 'bias')
     )
-    known = bundle.reference.features.double().numpy()
+    known = bundle.reference.features.astype(float)
     known /= np.linalg.norm(known, axis=1, keepdims=True)
-    for i, feature in enumerate(features.double().numpy()):
+    for i, feature in enumerate(features):
         chances = softmax(weight @ feature + bias, 1.5)
         np.testing.assert_allclose(said.probabilities[i], chances, atol=1e-6)
         inside = [1 - p <= x for p, x in zip(chances, limits, strict=True)]
@@ -57,44 +58,29 @@ def test_unlike_goes_before_unsure():
     held = tiny_bundle().validation
     many = replace(
         held,
-        logits=held.logits.repeat(10, 1),
-        labels=held.labels.repeat(10),
-        distances=torch.linspace(0, 0.5, 300),
+        logits=np.tile(held.logits, (10, 1)),
+        labels=np.tile(held.labels, 10),
+        distances=np.linspace(0, 0.5, 300),
     )
     predictor = CellPredictor(tiny_bundle(validation=many), 'cpu', 0.01)
     # 300 distances: the ceil(301 x .99) = 298th.
     assert predictor.like == pytest.approx(297 / 299 / 2, abs=1e-6)
-    said = predictor.judge(torch.randn(50, 64))
+    said = predictor.judge(np.random.default_rng(0).normal(size=(50, 64)))
     assert {*said.flags} >= {'unlike'}
     for flag, distance in zip(said.flags, said.distances, strict=True):
         assert (flag == 'unlike') == (distance > predictor.like)
 
 
 def test_features_are_the_network_s():
-    predictor = CellPredictor(tiny_bundle(), 'cpu')
-    images = torch.randint(256, (3, 3, 48, 48), dtype=torch.uint8)
+    bundle = tiny_bundle()
+    predictor = CellPredictor(bundle, 'cpu')
+    images = np.random.default_rng(0).integers(256, size=(3, 3, 48, 48))
+    images = images.astype(np.uint8)
     with torch.no_grad():
-        expected = predictor.model(images)[0]
-    assert torch.equal(predictor.features(images), expected)
-    nothing = predictor.judge(torch.empty(0, 64))
+        expected = build_model(bundle)(torch.from_numpy(images))[0].numpy()
+    assert np.array_equal(predictor.features(images), expected)
+    nothing = predictor.judge(np.empty((0, 64), np.float32))
     assert nothing.probabilities.shape == (0, 3) and nothing.flags == ()
-
-
-def _with_other_threads():
-    predictor = CellPredictor(tiny_bundle(), 'cpu')
-    features = torch.randn(500, 64)
-    said = []
-    for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
-        said.append(predictor.judge(features))
-        assert torch.get_num_threads() == threads
-    for other in said[1:]:
-        assert np.array_equal(other.distances, said[0].distances)
-        assert np.array_equal(other.probabilities, said[0].probabilities)
-
-
-def test_threads_change_nothing(run_ranks):
-    run_ranks(_with_other_threads, 1)  # its threads end with it
 
 
 def test_rate_that_calibration_images_allow():
@@ -122,7 +108,7 @@ def test_broken_weights_and_foreign_reference():
     bundle = tiny_bundle()
     bundle.weights['fc.bias'][0] = float('nan')
     with pytest.raises(InputError, match='no numbers'):
-        CellPredictor(bundle, 'cpu').judge(torch.zeros(1, 64))
-    foreign = Reference(torch.zeros(1, 5).half(), torch.zeros(1), ('a',), ())
+        CellPredictor(bundle, 'cpu').judge(np.zeros((1, 64)))
+    foreign = Reference(np.zeros((1, 5)), np.zeros(1, int), ('a',), ())
     with pytest.raises(InputError, match='lacks calibration'):
         CellPredictor(tiny_bundle(reference=foreign), 'cpu')

@@ -1,7 +1,7 @@
 """Warnings of weak models."""
 
+import numpy as np
 import pytest
-import torch
 
 from bm_plugins.apis.bundle.bundle import Validation
 from bm_plugins.apis.bundle.model_warnings import (
@@ -13,10 +13,10 @@ from tests.apis.tiny_bundle import tiny_bundle
 
 def of(right, counts, **more):
     """Warnings of a model with ``right`` of 20 calibration images."""
-    labels = torch.zeros(20, dtype=torch.int64)
-    logits = torch.zeros(20, 3)
-    logits[torch.arange(20), [0] * right + [1] * (20 - right)] = 1
-    held = Validation(logits, labels, torch.zeros(20))
+    labels = np.zeros(20, int)
+    logits = np.zeros((20, 3))
+    logits[np.arange(20), [0] * right + [1] * (20 - right)] = 1
+    held = Validation(logits, labels, np.zeros(20))
     info = dict(counts=counts, **more)
     return model_warnings(tiny_bundle(validation=held, info=info))
 

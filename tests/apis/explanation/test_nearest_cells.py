@@ -17,7 +17,7 @@ def test_as_scikit_learn():
     features = torch.randn(5, 64)
     similarities, rows = nearest_cells(features, reference, 6)
     other = NearestNeighbors(n_neighbors=6, metric='cosine')
-    other.fit(reference.features.double())
+    other.fit(reference.features.astype(float))
     distances, expected = other.kneighbors(features.double())
     assert np.array_equal(rows, expected)
     np.testing.assert_allclose(1 - similarities, distances, atol=1e-6)

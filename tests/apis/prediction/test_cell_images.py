@@ -1,9 +1,8 @@
-"""Batches that worker processes read."""
+"""Batches that threads read."""
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from bm_plugins.apis.prediction.cell_images import CellImages, read_chunks
 from bm_plugins.apis.prediction.cell_list import list_cells
@@ -25,7 +24,7 @@ def test_no_batch_spans_two_chunks_and_faults_keep_their_place(
     assert levels == [[0, 20], [40, 60], [], [140, 160], [180]]
     assert [len(faults) for _, faults, _ in batches] == [2, 2, 1, 2, 1]
     assert batches[2][1] == ['empty file']
-    assert all(batch.dtype == torch.uint8 for batch, *_ in batches)
+    assert all(batch.dtype == np.uint8 for batch, *_ in batches)
 
 
 def test_16_bit_files_are_read_by_the_range_of_all(tmp_path):

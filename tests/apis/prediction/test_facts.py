@@ -35,7 +35,7 @@ def test_rows(tmp_path):
     unsure = facts['Flag "unsure"']
     assert '10 % of the cells of each class' in unsure and 'few' not in unsure
     identity['error_rate'] = 0.08
-    some = replace(held, labels=held.labels.clamp(max=1))
+    some = replace(held, labels=held.labels.clip(max=1))
     facts = prediction_facts(
         'a', replace(bundle, validation=some), 'cells', record, None
     )
