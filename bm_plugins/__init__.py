@@ -6,19 +6,17 @@ config does so by ``custom_imports=dict(imports=['bm_plugins.plugins'])``.
 """
 
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+from .utils.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .apis.bundle.bundle_file import load_bundle
     from .apis.bundle.cell_inferencer import CellInferencer
     from .apis.prediction.predict import predict
     from .apis.publishing.publish import publish
-    from .datasets import Matek
-
-    [getattr(p, n) for p in (datasets, evaluation) for n in p.__all__]
+    from .datasets.matek import Matek
 
 __version__ = '0.1.0'
 __all__ = [
@@ -30,26 +28,16 @@ __all__ = [
     'predict',
     'publish',
 ]
-_MODULES = dict(
-    CellInferencer='apis.cell_inferencer',
-    Matek='datasets',
-    load_bundle='apis.bundle_file',
-    predict='apis.predict',
-    publish='apis.publish',
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    dict(
+        CellInferencer='.apis.bundle.cell_inferencer',
+        Matek='.datasets.matek',
+        load_bundle='.apis.bundle.bundle_file',
+        predict='.apis.prediction.predict',
+        publish='.apis.publishing.publish',
+    ),
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    found = getattr(import_module(f'.{_MODULES[name]}', __name__), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
 
 # A config of old names this package alone among its custom_imports.
 if 'mmengine' in sys.modules:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import InputError, Preempted
+from .utils.dist import process_group
 
 PACKAGE = Path(__file__).resolve().parent
 DOCTOR = 'Is this machine ready, and what to do if not?'
@@ -97,19 +98,12 @@ def run(main: Callable[..., Any], *args: Any) -> None:
         if os.environ.get('RANK', '0') == '0':
             print(stopped, file=sys.stderr, flush=True)
         _end(os.EX_TEMPFAIL)
-    if group := _process_group():
-        group.destroy_process_group()
+    if group := process_group():
+        group.destroyprocess_group()
 
 
 def _end(status: int) -> None:
-    if _process_group():
+    if process_group():
         # Tearing down beside waiting processes may abort or hang.
         os._exit(status)
     sys.exit(status)
-
-
-def _process_group() -> ModuleType | None:
-    """torch.distributed, where a process group is at work."""
-    dist = sys.modules.get('torch.distributed')
-    there = dist and dist.is_available() and dist.is_initialized()
-    return dist if there else None

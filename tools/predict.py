@@ -23,8 +23,6 @@ from bm_plugins import cli
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments, predict, and name what was written."""
     args = parse(argv)
-    import torch
-
     from bm_plugins.apis.prediction.predict import predict
     from bm_plugins.apis.prediction.record import (
         BY_SMEAR,
@@ -32,20 +30,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         SLIDE,
         TABLES,
     )
-    from bm_plugins.compat.gloo_processes import init_gloo
-    from bm_plugins.utils.dist import PATIENCE
     from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
 
-    if args.launcher != 'none':
-        init_gloo(args.launcher, PATIENCE)
     options = vars(args)
-    del options['launcher']
-    if torch.cuda.is_available():
-        local = int(os.environ.get('LOCAL_RANK', 0))
-        gpu = local % torch.cuda.device_count()
-        # mmengine's log looks for a GPU of this number on any device.
-        os.environ['LOCAL_RANK'] = str(gpu)
-        options['device'] = args.device or f'cuda:{gpu}'
+    launcher = options.pop('launcher')
+    if launcher != 'none':
+        gpu = join(launcher)
+        options['device'] = args.device or gpu
     try:
         outcome = predict(**options)
     except KeyboardInterrupt:
@@ -81,6 +72,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = (*TABLES, SLIDE, PAGES[0], BY_SMEAR, PAGES[1])
     written = [name for name in files if os.path.exists(f'{args.out}/{name}')]
     print(f'In {args.out}: {" ".join(written)}')
+
+
+def join(launcher: str) -> str | None:
+    """Join the other processes.
+
+    Returns:
+        str or None: This one's GPU, where there are any.
+    """
+    import torch
+
+    from bm_plugins.compat.gloo_processes import init_gloo
+    from bm_plugins.utils.dist import PATIENCE
+
+    init_gloo(launcher, PATIENCE)
+    if not torch.cuda.is_available():
+        return None
+    gpu = int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()
+    # mmengine's log looks for a GPU of this number on any device.
+    os.environ['LOCAL_RANK'] = str(gpu)
+    return f'cuda:{gpu}'
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

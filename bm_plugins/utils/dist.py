@@ -15,14 +15,15 @@ T = TypeVar('T')
 
 def rank_and_size() -> tuple[int, int]:
     """This process's rank, and how many there are."""
-    dist = _dist()
+    dist = process_group()
     return (dist.get_rank(), dist.get_world_size()) if dist else (0, 1)
 
 
-def _dist() -> ModuleType | None:
+def process_group() -> ModuleType | None:
     """torch.distributed, where a group exists; it need not be imported."""
     dist = sys.modules.get('torch.distributed')
-    return dist if dist and dist.is_initialized() else None
+    there = dist and dist.is_available() and dist.is_initialized()
+    return dist if there else None
 
 
 def from_first(function: Callable[[], T]) -> T:
@@ -43,7 +44,7 @@ def from_first(function: Callable[[], T]) -> T:
             error = failure
     if size > 1:
         said = [result, str(error) if error else None]
-        _alive(_dist().broadcast_object_list, said)
+        _alive(process_group().broadcast_object_list, said)
         if rank and said[1]:
             raise InputError(said[1])
         result = said[0]
@@ -59,7 +60,7 @@ def wait_for_all() -> None:
         InputError: Another one has ended.
     """
     if rank_and_size()[1] > 1:
-        _alive(_dist().barrier)
+        _alive(process_group().barrier)
 
 
 def _alive(collective: Callable, *args) -> None:

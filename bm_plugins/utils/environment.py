@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import cv2
-import torch
-
 PACKAGES = (
     'torch',
     'torchvision',
@@ -18,7 +15,19 @@ PACKAGES = (
     'mmcv',
     'mmcv-lite',
     'scikit-learn',
+    'opencv-python',
+    'opencv-python-headless',
+    'onnxruntime',
 )
+
+
+# Files of a GPU's driver: NVIDIA's, AMD's and that of Windows' Linux.
+_DRIVERS = ('/dev/nvidiactl', '/dev/kfd', '/dev/dxg')
+
+
+def may_have_gpu() -> bool:
+    """Whether torch is worth asking, which takes seconds to import."""
+    return any(Path(file).exists() for file in _DRIVERS)
 
 
 def machine() -> dict:
@@ -30,7 +39,11 @@ def machine() -> dict:
         ``gpu_memory_gib`` (of one), ``system``, ``python`` and ``versions``
         of what is installed.
     """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = 0
+    if may_have_gpu():
+        import torch
+
+        gpus = torch.cuda.device_count()
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     gpu_memory = None
     if gpus:
@@ -45,7 +58,7 @@ def machine() -> dict:
         gpu_memory_gib=gpu_memory,
         system=platform.platform(),
         python=platform.python_version(),
-        versions=versions(PACKAGES) | {'opencv': cv2.__version__},
+        versions=versions(PACKAGES),
     )
 
 

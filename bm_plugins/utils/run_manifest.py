@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.dist import get_world_size
 
 from .atomic_write import atomic_write
+from .dist import rank_and_size
 from .environment import machine
 from .output_folder import make_folder
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 _IMPORTED = datetime.now(timezone.utc)  # about when the program started
@@ -62,7 +64,7 @@ def write_run_manifest(
         ended=ended and _text(ended),
         code=code_version(),
         machine=machine(),
-        world_size=get_world_size(),
+        world_size=rank_and_size()[1],
     )
     text = json.dumps(manifest | facts, indent=2, default=str)
     file = make_folder(folder) / name
@@ -71,7 +73,7 @@ def write_run_manifest(
     return file
 
 
-def config_facts(config: Config) -> dict[str, str]:
+def config_facts(config: 'Config') -> dict[str, str]:
     """A config's file name, all that it says, and its SHA-256."""
     text = config.pretty_text
     return dict(

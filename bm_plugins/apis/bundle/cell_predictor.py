@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from bm_plugins.evaluation.functional.feature_distance import (
     distance_threshold,
     knn_distance,
 )
+from bm_plugins.utils.environment import may_have_gpu
 
 from .bundle import Bundle
 from .feature_graph import graph_network, graph_runs
@@ -22,8 +22,6 @@ from .feature_graph import graph_network, graph_runs
 # Share of the calibration images that count as like the known ones.
 LIKE = 0.99
 UNSURE, UNLIKE = 'unsure', 'unlike'
-# Files of a GPU's driver: NVIDIA's, AMD's and that of Windows' Linux.
-_GPUS = ('/dev/nvidiactl', '/dev/kfd', '/dev/dxg')
 
 
 @dataclass(frozen=True)
@@ -151,8 +149,8 @@ class CellPredictor:
 def _network(
     bundle: Bundle, device: str | None
 ) -> Callable[[np.ndarray], np.ndarray]:
-    gpu = device is None and any(Path(file).exists() for file in _GPUS)
-    if device in (None, 'cpu') and not gpu and graph_runs(bundle):
+    on_cpu = device == 'cpu' or (device is None and not may_have_gpu())
+    if on_cpu and graph_runs(bundle):
         return graph_network(bundle)
     from .bundle_model import torch_network
 
