@@ -37,7 +37,6 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
 from bm_plugins.engine.hooks.checkpoint_hook import last_good
 from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
 from bm_plugins.errors import InputError
-from bm_plugins.models import GPUViews
 from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.output_folder import make_folder
 
@@ -163,7 +162,7 @@ class MarrowRunner(FastStepRunner):
         model = unwrap(self.model)
         check_epoch(model, loop.dataloader)
         preprocessor = getattr(model, 'data_preprocessor', None)
-        if isinstance(preprocessor, GPUViews):
+        if hasattr(preprocessor, 'take_over'):
             preprocessor.take_over(loop.dataloader.dataset)
         return loop
 

@@ -20,8 +20,8 @@ from bm_plugins.engine.features.frozen_features import (
     labelled,
     load_weights,
 )
-from bm_plugins.engine.hooks.swav_loss_of import swav_loss_of
 from bm_plugins.errors import InputError
+from bm_plugins.models.losses.swav_loss import swav_loss_of
 from bm_plugins.utils.csv_file import write_csv
 from bm_plugins.utils.output_folder import make_folder
 

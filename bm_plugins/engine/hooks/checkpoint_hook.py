@@ -8,7 +8,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
-from bm_plugins.engine.accumulation import accumulated
+from bm_plugins.engine.step_options import accumulated
 from bm_plugins.errors import InputError
 from bm_plugins.utils.atomic_write import atomic_write
 

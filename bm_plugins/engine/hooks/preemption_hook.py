@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
-from bm_plugins.engine.accumulation import is_amid
+from bm_plugins.engine.step_options import is_amid
 from bm_plugins.errors import Preempted
 
 from .checkpoint_hook import INTERRUPTED, save_and_name
