@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn.functional import linear
 
-from bm_plugins.evaluation.functional.knn import weighted_knn
-from bm_plugins.evaluation.linear.linear_probe import (
+from bm_plugins.evaluation.functional.neighbours import weighted_knn
+from bm_plugins.evaluation.linear.probe import (
     LinearProbe,
     fit_linear_probe,
 )

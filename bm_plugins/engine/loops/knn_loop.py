@@ -16,7 +16,7 @@ from bm_plugins.engine.features.features import (
 )
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.knn import weighted_knn
+from bm_plugins.evaluation.functional.neighbours import weighted_knn
 
 
 @LOOPS.register_module()

@@ -16,11 +16,11 @@ from bm_plugins.engine.features.feature_key import feature_key
 from bm_plugins.engine.features.features import extract_features
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.linear.linear_probe import (
+from bm_plugins.evaluation.linear.objective import check_class_weight
+from bm_plugins.evaluation.linear.probe import (
     LinearProbe,
     fit_linear_probe,
 )
-from bm_plugins.evaluation.linear.softmax_objective import check_class_weight
 from bm_plugins.utils.atomic_write import atomic_write
 
 NOT_RECORDED = 'the checkpoint does not say how it was fitted'

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_matrices
 from bm_plugins.evaluation.functional.calibration import (
     debiased_calibration_error,
 )
-from bm_plugins.evaluation.functional.class_groups import GROUPS, class_groups
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     class_mean,
@@ -17,12 +15,37 @@ from bm_plugins.evaluation.functional.confusion import (
     per_class_scores,
 )
 from bm_plugins.evaluation.functional.intervals import (
+    bootstrap_matrices,
     goutte_gaussier,
     mean_of_proportions,
     percentile_interval,
     wilson,
 )
 from bm_plugins.evaluation.functional.tolerant import tolerate
+
+GROUPS = ('head', 'middle', 'tail')
+
+
+def class_groups(train_support: np.ndarray) -> np.ndarray:
+    """Thirds of the classes by their number of training images.
+
+    Of the release's 21 classes the tail is the seven of fewer than 1,000
+    images.
+
+    Args:
+        train_support (np.ndarray): Training images (C,).
+
+    Returns:
+        np.ndarray: Index (C,) into ``GROUPS``; -1 without a training image.
+        Among equals the earlier class is the larger one.
+    """
+    support = np.asarray(train_support)
+    order = np.argsort(-support, kind='stable')
+    order = order[support[order] > 0]
+    groups = np.full(len(support), -1)
+    for group, members in enumerate(np.array_split(order, len(GROUPS))):
+        groups[members] = group
+    return groups
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_means
 from bm_plugins.evaluation.functional.calibration import (
     apply_temperature,
     debiased_calibration_error,
     fit_temperature,
 )
+from bm_plugins.evaluation.functional.intervals import bootstrap_means
 from bm_plugins.utils.csv_file import write_csv
 
 from .run_folder import Run

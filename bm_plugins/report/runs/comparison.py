@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_matrices
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
 )
-from bm_plugins.evaluation.functional.intervals import percentile_interval
-from bm_plugins.evaluation.functional.mcnemar import mcnemar
+from bm_plugins.evaluation.functional.intervals import (
+    bootstrap_matrices,
+    mcnemar,
+    percentile_interval,
+)
 
 from .run_folder import Run, check_same_test, classifiers_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.fold_interval import fold_interval
+from bm_plugins.evaluation.functional.intervals import fold_interval
 from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import write_csv
 

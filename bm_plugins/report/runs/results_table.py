@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_matrices
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
     per_class_scores,
 )
-from bm_plugins.evaluation.functional.intervals import percentile_interval
+from bm_plugins.evaluation.functional.intervals import (
+    bootstrap_matrices,
+    percentile_interval,
+)
 
 from .run_folder import Run, check_same_test, classifiers_of
 

@@ -5,7 +5,12 @@ from torch import Tensor
 
 from bm_plugins.errors import InputError
 
-from .principal_axes import Spectrum, rows_at_a_time, working_type
+from .preprocessing import (
+    Spectrum,
+    principal_axes,
+    rows_at_a_time,
+    working_type,
+)
 
 
 def check_class_weight(class_weight: str | None) -> None:
@@ -35,6 +40,26 @@ def weights_of_classes(counts: Tensor, class_weight: str | None) -> Tensor:
         return torch.ones_like(counts)
     present = (counts > 0).sum(-1, keepdim=True)
     return counts.sum(-1, keepdim=True) / present / counts.clamp(min=1)
+
+
+def weighted_axes(
+    features: Tensor, labels: Tensor, class_weight: str | None
+) -> Spectrum:
+    """Principal axes of the features, their classes weighted as in the loss.
+
+    Along them the Hessian is nearest to diagonal.
+
+    Args:
+        features (Tensor): (N, D).
+        labels (Tensor): (N,) int64.
+        class_weight (str, optional): As for :class:`SoftmaxObjective`.
+    """
+    check_class_weight(class_weight)
+    if class_weight is None:
+        return principal_axes(features)
+    counts = labels.bincount().double()
+    weights = weights_of_classes(counts, class_weight)
+    return principal_axes(features, weights[labels])
 
 
 class SoftmaxObjective:

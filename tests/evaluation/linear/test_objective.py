@@ -5,9 +5,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn.functional import cross_entropy
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.linear import principal_axes, softmax_objective
-from bm_plugins.evaluation.linear.linear_classifier import weighted_axes
-from bm_plugins.evaluation.linear.softmax_objective import SoftmaxObjective
+from bm_plugins.evaluation.linear import objective as module
+from bm_plugins.evaluation.linear import preprocessing
+from bm_plugins.evaluation.linear.objective import (
+    SoftmaxObjective,
+    weighted_axes,
+)
 
 L2 = 0.03
 
@@ -42,7 +45,7 @@ def weights_of(y, class_weight):
 def test_equals_autograd_on_each_problems_samples(
     data, monkeypatch, class_weight
 ):
-    monkeypatch.setattr(softmax_objective, 'rows_at_a_time', lambda _: 7)
+    monkeypatch.setattr(module, 'rows_at_a_time', lambda _: 7)
     x, y, left_out, thetas = data
     objective = build(x, y, left_out, class_weight)
     chosen = [2, 0, 3]
@@ -136,7 +139,7 @@ def test_diagonal_is_the_hessians_at_the_frequencies(data, class_weight):
 def test_single_precision_is_near(data, monkeypatch, class_weight):
     x, y, left_out, thetas = data
     exact = build(x, y, left_out, class_weight)
-    monkeypatch.setattr(principal_axes, 'SMALL', 0)
+    monkeypatch.setattr(preprocessing, 'SMALL', 0)
     near = build(x.float(), y, left_out, class_weight)
     assert near.dtype == torch.float32
     near.spectrum = exact.spectrum

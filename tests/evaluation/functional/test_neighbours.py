@@ -2,13 +2,56 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.memory import peak_mb
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.feature_distance import (
-    distance_threshold,
+from bm_plugins.evaluation.functional.conformal import bound_of_next
+from bm_plugins.evaluation.functional.neighbours import (
     knn_distance,
+    weighted_knn,
 )
+
+
+@pytest.mark.parametrize('k', [1, 5, 20, 60])
+def test_equals_scikit_learn(k):
+    rng = np.random.default_rng(k)
+    memory, features = rng.normal(size=(60, 8)), rng.normal(size=(25, 8))
+    labels = np.concatenate([[0, 1, 3], rng.integers(0, 4, 57)])
+    reference = KNeighborsClassifier(
+        k,
+        metric='cosine',
+        algorithm='brute',
+        weights=lambda distance: np.exp((1 - distance) / 0.07),
+    ).fit(memory, labels)
+    expected = np.zeros((25, 5))
+    expected[:, reference.classes_] = reference.predict_proba(features)
+    votes = weighted_knn(
+        torch.from_numpy(memory),
+        torch.from_numpy(labels),
+        torch.from_numpy(features),
+        num_classes=5,
+        k=k,
+    )
+    np.testing.assert_allclose(votes, expected, rtol=0, atol=1e-9)
+
+
+def test_no_more_neighbours_than_there_are():
+    memory = torch.eye(3)
+    votes = weighted_knn(
+        memory, torch.tensor([0, 1, 1]), memory[:1], 2, k=20, temperature=1.0
+    )
+    e = np.e
+    expected = torch.tensor([[e / (e + 2), 2 / (e + 2)]])
+    torch.testing.assert_close(votes, expected.float())
+
+
+def test_a_small_temperature_does_not_overflow():
+    memory = torch.eye(3)
+    votes = weighted_knn(
+        memory, torch.tensor([0, 1, 1]), memory, 2, temperature=1e-3
+    )
+    assert votes.argmax(1).tolist() == [0, 1, 1]
+    torch.testing.assert_close(votes.sum(1), torch.ones(3))
 
 
 def test_by_hand():
@@ -47,19 +90,11 @@ def test_memory_does_not_grow_with_the_cells():
     assert peak_mb(lambda: knn_distance(features, reference)) < 200
 
 
-def test_threshold():
-    distances = torch.arange(1, 20) / 20  # 19 of them
-    # ceil(20 * .95) = 19th smallest.
-    assert distance_threshold(distances, 0.95) == pytest.approx(0.95)
-    assert distance_threshold(distances, 0.5) == pytest.approx(0.5)
-    assert distance_threshold(distances, 0.99) == np.inf
-
-
 def test_another_kind_of_cell_is_beyond_the_threshold():
     rng = np.random.default_rng(1)
     known = torch.from_numpy(rng.normal(3, 1, (1700, 16)))
     reference, validation, new = known.split([500, 1000, 200])
-    threshold = distance_threshold(knn_distance(validation, reference), 0.95)
+    threshold = bound_of_next(knn_distance(validation, reference), 0.95)
     share = (knn_distance(new, reference) > threshold).double().mean()
     # 5 % within three standard errors, of 1000 and of 200 cells.
     assert share < 0.05 + 3 * np.sqrt(0.05 * 0.95 * (1 / 200 + 1 / 1000))
