@@ -5,6 +5,7 @@ import torch
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.linear import preprocessing as module
 from bm_plugins.evaluation.linear.preprocessing import (
+    principal_axes,
     rows_at_a_time,
     standardise_,
     working_type,
