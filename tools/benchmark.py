@@ -40,8 +40,8 @@ from benchmarks.text import lines  # noqa: E402
 
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
-from bm_plugins.utils.atomic_write import atomic_write  # noqa: E402
 from bm_plugins.utils.environment import machine  # noqa: E402
+from bm_plugins.utils.files import atomic_write  # noqa: E402
 
 RELEASE = 171_374  # images of the collection
 

@@ -25,7 +25,7 @@ from bm_plugins.engine.checkpoints.dinobloom_conversion import (  # noqa: E402
 )
 from bm_plugins.errors import InputError  # noqa: E402
 from bm_plugins.models import TimmEncoder  # noqa: E402
-from bm_plugins.utils.atomic_write import atomic_write  # noqa: E402
+from bm_plugins.utils.files import atomic_write  # noqa: E402
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ from bm_plugins.apis.explanation.page import (  # noqa: E402
     write_nearest,
     write_page,
 )
-from bm_plugins.utils.optional_package import need_packages  # noqa: E402
-from bm_plugins.utils.output_folder import make_folder  # noqa: E402
+from bm_plugins.utils.environment import need_packages  # noqa: E402
+from bm_plugins.utils.files import make_folder  # noqa: E402
 from bm_plugins.utils.progress import track  # noqa: E402
 from bm_plugins.utils.run_manifest import (  # noqa: E402
     file_facts,

@@ -34,7 +34,7 @@ from bm_plugins.errors import InputError  # noqa: E402
 from bm_plugins.experiments.experiment import read_config  # noqa: E402
 from bm_plugins.report.runs.run_folder import read_run  # noqa: E402
 from bm_plugins.utils import run_manifest  # noqa: E402
-from bm_plugins.utils.output_folder import make_folder  # noqa: E402
+from bm_plugins.utils.files import make_folder  # noqa: E402
 from bm_plugins.visualization.canvas import save  # noqa: E402
 from bm_plugins.visualization.curves import (  # noqa: E402
     curves_picture,

@@ -11,8 +11,8 @@ from unicodedata import normalize
 from mmengine.logging import print_log
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import has_column, read_csv, write_csv
+from bm_plugins.utils.files import atomic_write
 
 from .class_set import check_classes
 from .layout import labels_of

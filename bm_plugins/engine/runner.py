@@ -37,8 +37,7 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
 from bm_plugins.engine.hooks.checkpoint_hook import last_good
 from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 
 from .config_check import check_config
 from .epoch_checks import check_epoch

@@ -19,8 +19,7 @@ from mmpretrain.registry import MODELS
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.engine.config_check import check_config, check_option
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 from bm_plugins.utils.progress import duration, next_line
 
 EVERY = 30.0  # seconds between words of what goes on, at least

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bm_plugins.errors import InputError
 
-from .atomic_write import atomic_write
+from .files import atomic_write
 
 _BETWEEN = ',;\t'
 _SAVE = 'Save it so: in Excel as "CSV UTF-8" or "Unicode Text".'

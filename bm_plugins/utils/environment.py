@@ -1,13 +1,13 @@
-"""Where something ran: processor, memory, GPUs, system and versions."""
+"""Where something ran, and what is installed there."""
 
 import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
-import torch
+from bm_plugins.errors import InputError
 
 PACKAGES = (
     'torch',
@@ -30,6 +30,9 @@ def machine() -> dict:
         ``gpu_memory_gib`` (of one), ``system``, ``python`` and ``versions``
         of what is installed.
     """
+    import cv2
+    import torch
+
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     gpu_memory = None
@@ -69,3 +72,21 @@ def _processor() -> str:
         if line.startswith('model name'):
             return line.partition(':')[2].strip()
     return platform.machine()
+
+
+def need_packages(purpose: str, *names: str) -> None:
+    """Make sure that optional packages are installed.
+
+    Args:
+        purpose (str): What needs them, for the error.
+        *names (str): As they are imported and installed.
+
+    Raises:
+        InputError: One is missing.
+    """
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f'{purpose} needs packages that are not installed: '
+            f'pip install {" ".join(missing)}'
+        )

@@ -16,9 +16,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
-from .atomic_write import atomic_write
 from .environment import machine
-from .output_folder import make_folder
+from .files import atomic_write, make_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 _UPSTREAM = Path(mmpretrain.__file__).resolve().parent / '.mim/tools'

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 # Okabe and Ito 2008, told apart by the colour-blind; three shapes of each.
 _COLOURS = (

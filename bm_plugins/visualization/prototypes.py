@@ -23,7 +23,7 @@ from bm_plugins.engine.features.frozen_features import (
 from bm_plugins.errors import InputError
 from bm_plugins.models.losses.swav_loss import swav_loss_of
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
 from .canvas import new_figure, note, save
 

@@ -13,7 +13,7 @@ from bm_plugins.evaluation.functional.calibration import (
 from bm_plugins.evaluation.functional.confusion import confusion_matrix
 from bm_plugins.evaluation.functional.intervals import wilson
 from bm_plugins.report.runs.run_folder import Run
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
 from .canvas import BLUE, ORANGE, new_figure, note, save
 

@@ -22,7 +22,7 @@ from bm_plugins.engine.features.frozen_features import (
 )
 from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
 from .canvas import mark, new_figure, note, save
 from .run_plots import title

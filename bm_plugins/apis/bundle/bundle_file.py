@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 from .bundle import Bundle, Reference, Validation
 

@@ -14,7 +14,7 @@ from bm_plugins.evaluation.linear.probe import (
 )
 from bm_plugins.evaluation.metrics.kept_batches import KeptBatch
 from bm_plugins.evaluation.metrics.per_class_metric import PerClassMetric
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
 from .feature_file import FeatureFile
 

@@ -20,7 +20,7 @@ from bm_plugins.datasets.matek_classes import CLASSES
 from bm_plugins.datasets.value_range import value_bits
 from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
 from .fingerprint import Fingerprint, fingerprints
 from .near_duplicates import near_pairs

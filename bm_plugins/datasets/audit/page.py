@@ -7,7 +7,7 @@ import cv2
 from jinja2 import Environment, PackageLoader
 
 from bm_plugins.datasets.image_io import read_image
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 from .audit import Audit, Pair, summary
 

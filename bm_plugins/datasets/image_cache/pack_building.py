@@ -17,7 +17,7 @@ from mmengine.logging import print_log
 
 from bm_plugins.datasets.image_io import decode_image
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 from bm_plugins.utils.progress import track
 
 from .packed_images import (

@@ -12,8 +12,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 
 
 class FeatureCache:

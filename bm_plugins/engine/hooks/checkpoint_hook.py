@@ -10,7 +10,7 @@ from mmpretrain.registry import HOOKS
 
 from bm_plugins.engine.step_options import accumulated
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 INTERRUPTED = 'interrupted.pth'
 

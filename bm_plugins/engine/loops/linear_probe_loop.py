@@ -21,7 +21,7 @@ from bm_plugins.evaluation.linear.probe import (
     LinearProbe,
     fit_linear_probe,
 )
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 NOT_RECORDED = 'the checkpoint does not say how it was fitted'
 

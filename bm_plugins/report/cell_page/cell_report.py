@@ -21,7 +21,7 @@ from bm_plugins.report.differential.notes import (
     UNTIL_ALL,
 )
 from bm_plugins.report.differential.scheme import GROUPS, Scheme
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 from .cell_sections import FLAGS, sections, unseen
 

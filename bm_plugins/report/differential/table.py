@@ -44,7 +44,7 @@ def write_differential(differential: Differential, file: str | Path) -> None:
         file (str or Path): The file to write or replace.
 
     Raises:
-        InputError: As :func:`bm_plugins.utils.atomic_write.atomic_write`.
+        InputError: As :func:`bm_plugins.utils.files.atomic_write`.
     """
     lines = _lines(differential)
     write_csv(
@@ -62,7 +62,7 @@ def write_by_smear(differential: Differential, file: str | Path) -> None:
         file (str or Path): The file to write, replace or delete.
 
     Raises:
-        InputError: As :func:`bm_plugins.utils.atomic_write.atomic_write`.
+        InputError: As :func:`bm_plugins.utils.files.atomic_write`.
     """
     if not differential.by_smear:
         Path(file).unlink(missing_ok=True)

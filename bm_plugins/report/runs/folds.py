@@ -9,8 +9,8 @@ import numpy as np
 
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.intervals import fold_interval
-from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import write_csv
+from bm_plugins.utils.files import atomic_write
 
 from .run_folder import Run
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 
 from .method_column import Method, read_method
 from .paper_results import published

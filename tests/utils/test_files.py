@@ -5,10 +5,13 @@ import signal
 import tempfile
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write, make_folder, new_hdf5
+from tests.full_disk import full_disk
 
 
 def test_the_new_content_replaces_the_old(tmp_path):
@@ -97,3 +100,41 @@ def test_a_folder_of_that_name(tmp_path):
     ):
         partial.write_text('new')
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_is_made_and_kept(tmp_path):
+    folder = make_folder(tmp_path / 'a/b')
+    (folder / 'file').write_text('kept')
+    assert (make_folder(str(folder)) / 'file').read_text() == 'kept'
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / 'a').write_text('')
+    for name in ('a', 'a/b'):
+        with pytest.raises(InputError, match=f'folder .*/{name} cannot be'):
+            make_folder(tmp_path / name)
+
+
+def test_what_is_written_is_there(tmp_path):
+    values = np.random.default_rng(0).random((300, 70))
+    with new_hdf5(tmp_path / 'a.h5') as (stream, check):
+        table = stream.create_dataset('values', values.shape, values.dtype)
+        for first in range(0, 300, 50):
+            table[first : first + 50] = values[first : first + 50]
+            check()
+        stream.attrs['name'] = 'ü'
+    with h5py.File(tmp_path / 'a.h5') as stream:
+        assert np.array_equal(stream['values'][:], values)
+        assert stream.attrs['name'] == 'ü'
+
+
+# Found while values are written, and when the file is closed.
+@pytest.mark.parametrize(('length', 'size'), [(50_000, 1 << 16), (5, 1 << 10)])
+def test_a_full_disk_is_an_error_and_no_crash(tmp_path, length, size):
+    with (
+        full_disk(size),
+        pytest.raises(OSError) as error,
+        new_hdf5(tmp_path / 'a.h5') as (stream, _),
+    ):
+        stream['values'] = np.ones(length)
+    assert error.value.errno == errno.EFBIG
