@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.experiments.cross_validation import cross_validate  # noqa: E402
-from bm_plugins.report.runs.folds_report import folds_report  # noqa: E402
+from bm_plugins.report.runs.folds import folds_report  # noqa: E402
 from bm_plugins.utils.run_manifest import write_run_manifest  # noqa: E402
 
 

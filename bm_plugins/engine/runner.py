@@ -40,8 +40,7 @@ from bm_plugins.errors import InputError
 from bm_plugins.utils.files import atomic_write, make_folder
 
 from .config_check import check_config
-from .epoch_checks import check_epoch
-from .resume_position import check_progress, progress_of
+from .data_checks import check_epoch, check_progress, progress_of
 from .schedule_length import (
     fit_schedule,
     group_settings,

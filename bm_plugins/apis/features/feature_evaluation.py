@@ -12,8 +12,10 @@ from bm_plugins.evaluation.linear.probe import (
     LinearProbe,
     fit_linear_probe,
 )
-from bm_plugins.evaluation.metrics.kept_batches import KeptBatch
-from bm_plugins.evaluation.metrics.per_class_metric import PerClassMetric
+from bm_plugins.evaluation.metrics.per_class_metric import (
+    KeptBatch,
+    PerClassMetric,
+)
 from bm_plugins.utils.files import make_folder
 
 from .feature_file import FeatureFile

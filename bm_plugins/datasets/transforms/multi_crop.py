@@ -9,10 +9,14 @@ from mmpretrain.registry import TRANSFORMS
 
 from bm_plugins.errors import InputError
 
-from .blur import blur
-from .colour import SATURATION, colour_steps, jitter_hsv
-from .resize import resize
-from .scratch import scratch
+from .image_ops import (
+    SATURATION,
+    blur,
+    colour_steps,
+    jitter_hsv,
+    resize,
+    scratch,
+)
 from .view_draw import ORDERS, ViewDraw, ViewDrawer, as_rows
 
 COLOR_JITTER = ('brightness', 'contrast', 'saturation', 'hue')

@@ -11,8 +11,7 @@ from mmpretrain.registry import LOOPS
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bm_plugins.engine.features.feature_cache import FeatureCache
-from bm_plugins.engine.features.feature_key import feature_key
+from bm_plugins.engine.features.feature_cache import FeatureCache, feature_key
 from bm_plugins.engine.features.features import extract_features
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError

@@ -20,8 +20,7 @@ from bm_plugins.datasets.transforms import (
 from bm_plugins.errors import InputError, UnreadableImage
 
 from .batch_views import render_views
-from .to_device import labels_to_device
-from .view_preprocessor import SyncFreeViewsPreprocessor
+from .sync_free import SyncFreeViewsPreprocessor, labels_to_device
 
 
 @MODELS.register_module()

@@ -12,7 +12,7 @@ from bm_plugins.models import (
     SyncFreeMixup,
     SyncFreeViewsPreprocessor,
 )
-from bm_plugins.models.preprocessors.to_device import (
+from bm_plugins.models.preprocessors.sync_free import (
     labels_to_device,
     to_device,
 )

@@ -1,12 +1,76 @@
-"""Changes of colour in as few passes over an image as they allow."""
+"""Resizing, blur and changes of colour, in few passes over an image."""
 
+import math
+import threading
 from collections.abc import Sequence
 from operator import mul
 
 import cv2
 import numpy as np
 
-from .scratch import scratch
+_buffers = threading.local()
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """An array of this thread to write over.
+
+    A fresh array of a view's size costs more in page faults than most
+    transforms in arithmetic.
+
+    Args:
+        name (str): The next call with this name may return the same memory.
+        shape (tuple[int, ...]): Its shape.
+        dtype (type): Its type.
+
+    Returns:
+        np.ndarray: Contiguous, of any content.
+    """
+    buffers = _buffers.__dict__
+    try:
+        return np.ndarray(shape, dtype, buffers[name])
+    except (KeyError, TypeError):  # none yet, or too small
+        buffers[name] = bytearray(math.prod(shape) * np.dtype(dtype).itemsize)
+        return np.ndarray(shape, dtype, buffers[name])
+
+
+# Shrunk further, bilinear interpolation would skip pixels.
+AREA_FROM = 1.25
+
+
+def resize(crop: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Resize: bilinear, or the mean over each pixel's area where it shrinks.
+
+    Args:
+        crop (np.ndarray): (H, W, 3), uint8.
+        out (np.ndarray): (S, S, 3), uint8; written to.
+
+    Returns:
+        np.ndarray: ``out``.
+    """
+    size = len(out)
+    shrinks = max(crop.shape[:2]) > AREA_FROM * size
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(crop, (size, size), out, interpolation=interpolation)
+
+
+def blur(img: np.ndarray, sigma: float, out: np.ndarray) -> np.ndarray:
+    """Blur; the border goes on as it is.
+
+    Args:
+        img (np.ndarray): (H, W, 3), uint8.
+        sigma (float): Standard deviation in pixels, above 0; the kernel
+            reaches three of them.
+        out (np.ndarray): (H, W, 3), uint8; written to.
+
+    Returns:
+        np.ndarray: ``out``.
+    """
+    reach = max(1, round(3 * sigma))
+    kernel = cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)
+    return cv2.sepFilter2D(
+        img, -1, kernel, kernel, out, borderType=cv2.BORDER_REPLICATE
+    )
+
 
 # ITU-R 601-2, in BGR
 GREY = (0.114, 0.587, 0.299)
