@@ -137,9 +137,6 @@ def _by_opencv(content: bytes) -> np.ndarray:
 def jpeg_shape(content: bytes) -> tuple[int, int] | None:
     """Height and width of a plain JPEG, read from its header.
 
-    Args:
-        content (bytes): The file.
-
     Returns:
         tuple[int, int] or None: In pixels; None for another format, for one
         that is not in three colours, and for a camera's, which may have to be
@@ -169,9 +166,6 @@ def read_content(path: str, folder: str | Path) -> bytes:
     Args:
         path (str): Path relative to ``folder``.
         folder (str or Path): The image folder.
-
-    Returns:
-        bytes: The file.
 
     Raises:
         UnreadableImage: It cannot be used; the message is the reason alone.

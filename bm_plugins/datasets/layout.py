@@ -40,9 +40,6 @@ _THUMBNAILS = 'synofile_thumb_'
 def find_image_folder(data_root: str | Path) -> Path:
     """The release's or the mirror's image folder, else ``data_root`` itself.
 
-    Args:
-        data_root (str or Path): Folder of the collection.
-
     Returns:
         Path: The folder that manifest paths are relative to.
     """
@@ -113,9 +110,6 @@ def labels_of(paths: Iterable[str], classes: Sequence[str]) -> list[str]:
     Args:
         paths (Iterable[str]): Paths relative to the image folder, with ``/``.
         classes (Sequence[str]): The known codes.
-
-    Returns:
-        list[str]: One code a path.
 
     Raises:
         InputError: Folder and prefix differ, or neither is a known code; or

@@ -203,9 +203,6 @@ def say_unverified(manifest: str, data_root: str) -> None:
 def read_stamp(manifest: str | Path) -> dict | None:
     """The stamp of just this manifest, or None.
 
-    Args:
-        manifest (str or Path): The manifest.
-
     Returns:
         dict or None: What :func:`write_stamp` noted; None where there is no
         stamp or the manifest has changed since.
@@ -223,11 +220,6 @@ def bits_of(
 ) -> int | None:
     """Range of the images' 16-bit values: as the stamp says, else looked up.
 
-    Args:
-        manifest (str or Path): The manifest.
-        paths (Sequence[str]): All its paths.
-        folder (str or Path): The image folder.
-
     Returns:
         int or None: As :func:`value_bits`, and its errors.
     """
@@ -238,15 +230,7 @@ def bits_of(
 
 
 def protocol_of(manifest: str | Path, fold: int | None) -> str:
-    """How the test part was chosen, for a report.
-
-    Args:
-        manifest (str or Path): The manifest.
-        fold (int, optional): The fold that is the test part.
-
-    Returns:
-        str: As its stamp says; else that its origin is not recorded.
-    """
+    """How the test part was chosen, for a report."""
     said = (read_stamp(manifest) or {}).get('protocol', {})
     name = Path(manifest).name
     if fold is None:

@@ -248,9 +248,6 @@ def file_um_per_px(file: str | Path) -> _Pair | None:
     OME-TIFF, ImageJ and Aperio descriptions, then the resolution of TIFF,
     JPEG, PNG, BMP and Exif.
 
-    Args:
-        file (str or Path): The image.
-
     Returns:
         tuple[float, float] or None: µm per pixel across and down, of the
         image as it is turned.

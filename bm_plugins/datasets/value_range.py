@@ -79,9 +79,6 @@ def read_deep(content: bytes) -> DeepImage | None:
     Its range stands in TIFF's BitsPerSample and MaxSampleValue or PNG's sBIT,
     or nowhere.
 
-    Args:
-        content (bytes): The file.
-
     Returns:
         DeepImage or None: None for any other file.
 

@@ -11,10 +11,6 @@ from bm_plugins.errors import InputError
 def check_epoch(model: nn.Module, dataloader: DataLoader) -> None:
     """Compare the data with the model, and the ranks with each other.
 
-    Args:
-        model (nn.Module): The model, unwrapped.
-        dataloader (DataLoader): This rank's training data.
-
     Raises:
         InputError: An epoch has no batch, ranks would wait for ever for one
             that has fewer, or the model has other classes than the data.
@@ -45,10 +41,6 @@ def check_epoch(model: nn.Module, dataloader: DataLoader) -> None:
 def progress_of(dataloader: DataLoader, world_size: int) -> dict[str, int]:
     """What a checkpoint notes for :func:`check_progress`.
 
-    Args:
-        dataloader (DataLoader): This rank's training data.
-        world_size (int): Number of ranks.
-
     Returns:
         dict[str, int]: ``world_size``, ``batch_size`` (of a rank) and
         ``epoch_length`` (batches).
@@ -66,11 +58,6 @@ def check_progress(
     """Fail where a checkpoint's iterations are not those of this run.
 
     Another number of ranks is fine while the global batch is the same.
-
-    Args:
-        saved (dict[str, int]): From the checkpoint.
-        now (dict[str, int]): Of this run.
-        filename (str): The checkpoint's path, for the error.
 
     Raises:
         InputError: Another global batch or number of batches an epoch.

@@ -162,10 +162,6 @@ def is_amid(optim_wrapper: OptimWrapper) -> bool:
 def check_accumulation(model: nn.Module, steps: int) -> None:
     """Refuse to accumulate where the loss is of a batch, not of images.
 
-    Args:
-        model (nn.Module): The model.
-        steps (int): Steps whose gradients make an update.
-
     Raises:
         InputError: More than one, and a part of the model says by its
             ``accumulation_refused`` why not.

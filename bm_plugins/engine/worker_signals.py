@@ -17,9 +17,6 @@ def let_workers_outlive_sigterm(dataloader: DataLoader) -> DataLoader:
 
     Args:
         dataloader (DataLoader): Changed in place.
-
-    Returns:
-        DataLoader: The same.
     """
     dataloader.worker_init_fn = partial(_init, dataloader.worker_init_fn)
     return dataloader

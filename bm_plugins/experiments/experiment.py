@@ -61,9 +61,6 @@ class Experiment:
             pretrained (Path, optional): A finished training's folder, to test
                 instead of training.
 
-        Returns:
-            Path: The test's folder, with its CSV files.
-
         Raises:
             InputError: A step failed, or the folder holds another
                 experiment.
@@ -185,9 +182,6 @@ def run_child(
         log (Path, optional): Gets its output; this process then says now and
             then how far it is. Defaults to None: the output goes where this
             process's does.
-
-    Returns:
-        int: Its exit status.
     """
     with ExitStack() as stack:
         streams, seen = {}, 0
@@ -244,9 +238,6 @@ def last_step(log: Path, start: int = 0) -> str:
 
 def chosen_checkpoint(trained: Path) -> Path:
     """The checkpoint of a training that counts.
-
-    Args:
-        trained (Path): Its folder.
 
     Returns:
         Path: The best one where the config chooses by validation, else the

@@ -62,9 +62,6 @@ def read_csv(
         optional (Sequence[str]): Columns that may be there. Defaults to none.
         what (str): What the file is, for errors. Defaults to nothing.
 
-    Returns:
-        Table: Of these columns.
-
     Raises:
         InputError: It cannot be read, a column or its name is missing or
             there twice, or a row has more or fewer cells than names.
@@ -231,11 +228,6 @@ def write_csv(
     file: str | Path, header: Sequence[str], rows: Iterable[Sequence]
 ) -> None:
     """Write a header and rows, in UTF-8.
-
-    Args:
-        file (str or Path): The file to write or replace.
-        header (Sequence[str]): Names of the columns.
-        rows (Iterable[Sequence]): One value a column.
 
     Raises:
         InputError: As :func:`atomic_write`.

@@ -29,9 +29,6 @@ def atomic_write(file: str | Path) -> Iterator[Path]:
     before that leaves the old file as it was and no partial one, but for a
     kill, which leaves ``<file>.partial``.
 
-    Args:
-        file (str or Path): The file to write or replace.
-
     Yields:
         Path: The file to fill, ``<file>.partial``.
 
@@ -67,12 +64,6 @@ def _to_disk(path: Path) -> None:
 
 def make_folder(folder: str | Path) -> Path:
     """Make a folder and those above it, where they are missing.
-
-    Args:
-        folder (str or Path): The folder.
-
-    Returns:
-        Path: The folder.
 
     Raises:
         InputError: It cannot be made, or a file has its name.
@@ -126,9 +117,6 @@ def new_hdf5(
     file: Path,
 ) -> Iterator[tuple['h5py.File', Callable[[], None]]]:
     """An HDF5 file to fill; closed after.
-
-    Args:
-        file (Path): The file to write or replace.
 
     Yields:
         tuple: The file, and a function that raises if something could not be

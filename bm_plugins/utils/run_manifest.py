@@ -50,9 +50,6 @@ def write_run_manifest(
             :func:`data_facts` and :func:`file_facts`: ``config``, ``data``,
             ``inputs``, ``seeds``. Those of the same name replace its own.
 
-    Returns:
-        Path: The file.
-
     Raises:
         InputError: The disk is full, or the folder cannot be written to.
     """

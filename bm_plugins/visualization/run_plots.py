@@ -32,9 +32,6 @@ def run_pictures(
             ``reliability.png``.
         min_support (int): Classes with fewer test images are drawn pale.
         temperature (float, optional): Of a second reliability diagram.
-
-    Returns:
-        list[Path]: The files.
     """
     make_folder(out)
     pictures = {

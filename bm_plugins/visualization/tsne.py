@@ -217,9 +217,6 @@ def apart(
     Args:
         middles (dict[str, tuple]): Of each code, x and y first.
         size (np.ndarray): Width and height of the whole (2,).
-
-    Returns:
-        dict[str, tuple[float, float]]: The places, moved down where needed.
     """
     wide, high = 0.045 * size[0], 0.024 * size[1]
     found: dict[str, tuple[float, float]] = {}

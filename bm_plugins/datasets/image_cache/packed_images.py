@@ -94,10 +94,6 @@ class PackedImages:
     def read(self, row: int, name: str) -> np.ndarray | None:
         """One image.
 
-        Args:
-            row (int): Its row in the manifest.
-            name (str): Its path, for the error.
-
         Returns:
             np.ndarray or None: Of kind ``jpeg`` the file's bytes (B,), of
             ``decoded`` the image (H, W, 3) in BGR, a copy; uint8. None where

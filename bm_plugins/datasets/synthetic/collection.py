@@ -33,9 +33,6 @@ def class_counts(images: int) -> dict[str, int]:
 
     The release's own shares (3,678 to 1) would leave its rare classes empty.
 
-    Args:
-        images (int): Images in all.
-
     Returns:
         dict[str, int]: Images of each code: at least ``MIN_PER_CLASS``, and
         at least 1 % of all.

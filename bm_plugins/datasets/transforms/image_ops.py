@@ -21,9 +21,6 @@ def scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         name (str): The next call with this name may return the same memory.
         shape (tuple[int, ...]): Its shape.
         dtype (type): Its type.
-
-    Returns:
-        np.ndarray: Contiguous, of any content.
     """
     buffers = _buffers.__dict__
     try:

@@ -21,9 +21,6 @@ def backbone_weights(
         backbone (nn.Module): The backbone to be filled.
         filename (str): The checkpoint's path, for the errors.
 
-    Returns:
-        dict[str, Tensor]: Weights by the backbone's own keys.
-
     Raises:
         InputError: A weight of the backbone is missing, left over or has
             another shape.
@@ -75,9 +72,6 @@ def model_weights(
             at the top.
         model (nn.Module): The model to be filled.
         filename (str): The checkpoint's path, for the errors.
-
-    Returns:
-        dict[str, Tensor]: Weights by the model's own keys.
 
     Raises:
         InputError: Another number of classes, or any key that is missing,

@@ -24,13 +24,6 @@ def convert_dinobloom(checkpoint: Mapping, filename: str) -> dict[str, Tensor]:
     ``backbone.*``, ``dino_head.*`` and ``ibot_head.*``; DINOv2's own hold the
     backbone alone, at 518 px, and are converted too.
 
-    Args:
-        checkpoint (Mapping): As loaded.
-        filename (str): The checkpoint's path, for the error.
-
-    Returns:
-        dict[str, Tensor]: The backbone's weights.
-
     Raises:
         InputError: It is of another kind, or has register tokens.
     """

@@ -127,9 +127,6 @@ def check_swav_settings(
         dataset (BaseDataset): The training part.
         batch_size (int): Images of all ranks in a step.
 
-    Returns:
-        list[str]: A sentence or two for each, with what to change.
-
     Raises:
         InputError: The data give another number of views than the loss takes.
     """

@@ -71,11 +71,7 @@ class KNNLoop(ValLoop):
             )
 
     def run(self) -> dict:
-        """Take the features of both parts and vote.
-
-        Returns:
-            dict: The metrics of the validation part.
-        """
+        """Take the features of both parts and vote."""
         runner = self.runner
         runner.call_hook('before_val')
         runner.call_hook('before_val_epoch')

@@ -112,11 +112,7 @@ class LinearProbeLoop(TestLoop):
             )
 
     def run(self) -> dict:
-        """Fit, save and test.
-
-        Returns:
-            dict: The metrics of the test part.
-        """
+        """Fit, save and test."""
         if not self.runner._has_loaded:
             if getattr(self.model.backbone, 'is_init', False):
                 what = 'the weights that the backbone loaded itself.'

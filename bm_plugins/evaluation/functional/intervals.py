@@ -148,9 +148,6 @@ def bootstrap_means(
         values (np.ndarray): One value an image (N,).
         replicates (int): Number of draws. Defaults to 1000.
         seed (int): Seed of the draws. Defaults to 0.
-
-    Returns:
-        tuple[float, float]: Its ends.
     """
     rng, n = np.random.default_rng(seed), len(values)
     draws = np.array(

@@ -202,12 +202,6 @@ class GlobalSwAVLoss(SwAVLoss):
 def swav_loss_of(model: nn.Module) -> GlobalSwAVLoss:
     """The loss of mmpretrain's SwAV or of mmselfsup's.
 
-    Args:
-        model (nn.Module): The model, unwrapped.
-
-    Returns:
-        GlobalSwAVLoss: Its loss.
-
     Raises:
         InputError: The model has another one.
     """

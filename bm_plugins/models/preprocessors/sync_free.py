@@ -15,15 +15,7 @@ from bm_plugins.errors import InputError
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy a small tensor of the host, without waiting.
-
-    Args:
-        tensor (Tensor): Any.
-        device (torch.device): Where it goes.
-
-    Returns:
-        Tensor: There; the same tensor if it was there already.
-    """
+    """Copy a small tensor of the host, without waiting."""
     if device.type == 'cuda' and tensor.device.type == 'cpu':
         # From pageable memory CUDA may wait for the stream.
         tensor = tensor.pin_memory()
@@ -152,9 +144,6 @@ class SyncFreeMixup(Mixup):
         Args:
             batch_inputs (Tensor): Images (N, C, H, W).
             batch_scores (Tensor): Their targets (N, classes).
-
-        Returns:
-            tuple[Tensor, Tensor]: Both, mixed.
         """
         share = np.random.beta(self.alpha, self.alpha)
         partner = torch.randperm(len(batch_inputs))

@@ -151,9 +151,6 @@ def differential(
         decided (int): Cells whose class a person chose or confirmed. Defaults
             to 0.
 
-    Returns:
-        Differential: All that the report shows.
-
     Raises:
         InputError: The lengths differ, or more cells of a class are doubtful
             than there are.
@@ -326,10 +323,6 @@ def myeloid_erythroid(
 
     The interval is Wilson's of p = M / (M + E), whose ends go through
     p / (1 - p): the ratio rises with p, so that the confidence stays.
-
-    Args:
-        myeloid (int): Number M of myeloid cells.
-        erythroid (int): Number E of erythroid cells.
 
     Returns:
         tuple[float or None, ...]: The ratio, the lower and the upper end.

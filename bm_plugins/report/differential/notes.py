@@ -44,9 +44,6 @@ def warnings_of(
         doubtful (int): Doubtful ones of them.
         scheme (Scheme): The counting scheme.
         smears (Mapping[str, int] or None): Smear -> its counted cells.
-
-    Returns:
-        tuple[str, ...]: Sentences; none if all is well.
     """
     found = []
     if not total:
@@ -86,9 +83,6 @@ def general_notes(
     Args:
         classes (Sequence[str]): Codes of the model's classes.
         smears (Mapping[str, int] or None): Smear -> its counted cells.
-
-    Returns:
-        list[str]: Sentences.
     """
     absent = (
         ' It has no class for megakaryocytes or mast cells.'
@@ -130,9 +124,6 @@ def left_out_note(left_out: Mapping[str, int]) -> list[str]:
 
     Args:
         left_out (Mapping[str, int]): Class that is not counted -> its cells.
-
-    Returns:
-        list[str]: A sentence, if there are such cells.
     """
     cells = {code: number for code, number in left_out.items() if number}
     if not cells:
@@ -152,9 +143,6 @@ def ratio_notes(
         erythroid (int): Erythroid cells.
         checked (bool): A person has decided on every cell, so that the ratio
             has an interval.
-
-    Returns:
-        list[str]: Sentences.
     """
     sides = [
         ' '.join(code for code, group in groups.items() if group == side)
@@ -198,9 +186,6 @@ def adjusted_notes(
         not_adjusted (Sequence[str] or None): Counted classes without an
             adjusted figure. None: there is no estimate.
         without_ratio (bool): The M:E ratio has none. Defaults to False.
-
-    Returns:
-        list[str]: Sentences.
     """
     if not_adjusted is None:
         return [
@@ -242,9 +227,6 @@ def trust(
         decided (int): Cells whose class a person chose or confirmed.
         checked (bool): These are all cells.
         rows (Sequence[DifferentialRow]): The classes.
-
-    Returns:
-        str: Sentences; none without a counted cell.
     """
     if not total:
         return ''

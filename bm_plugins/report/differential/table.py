@@ -39,10 +39,6 @@ def write_differential(differential: Differential, file: str | Path) -> None:
     ``note``, a sentence in the column ``text``. A field that does not apply
     is empty.
 
-    Args:
-        differential (Differential): What to write.
-        file (str or Path): The file to write or replace.
-
     Raises:
         InputError: As :func:`bm_plugins.utils.files.atomic_write`.
     """
@@ -56,10 +52,6 @@ def write_differential(differential: Differential, file: str | Path) -> None:
 
 def write_by_smear(differential: Differential, file: str | Path) -> None:
     """Write the classes of each of several smears; else delete the file.
-
-    Args:
-        differential (Differential): What to write.
-        file (str or Path): The file to write, replace or delete.
 
     Raises:
         InputError: As :func:`bm_plugins.utils.files.atomic_write`.

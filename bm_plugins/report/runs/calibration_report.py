@@ -48,9 +48,6 @@ def calibrate(
         replicates (int): Bootstrap draws. Defaults to 1000.
         seed (int): Their seed. Defaults to 0.
 
-    Returns:
-        tuple[float, list[CalibrationScore]]: The temperature, and the scores.
-
     Raises:
         InputError: The runs have different classes, or images in common.
     """

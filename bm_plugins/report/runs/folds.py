@@ -57,12 +57,6 @@ class FoldScore:
 def fold_scores(runs: Sequence[Run]) -> list[FoldScore]:
     """Each score of the runs, one run a fold.
 
-    Args:
-        runs (Sequence[Run]): The tested folds.
-
-    Returns:
-        list[FoldScore]: Class by class, then over the test.
-
     Raises:
         InputError: A test image is in two folds, or the classes differ.
     """
@@ -149,16 +143,7 @@ _MAIN = (
 def folds_report(
     runs: Sequence[Run], protocol: str, min_support: int = 10
 ) -> str:
-    """Means over the folds, and the scores of all predictions together.
-
-    Args:
-        runs (Sequence[Run]): The tested folds.
-        protocol (str): How the folds were made and what pretraining saw.
-        min_support (int): Test images that a class needs not to be marked.
-
-    Returns:
-        str: Markdown.
-    """
+    """Means over the folds, and the scores of all predictions together."""
     by_key = {(s.score, s.of): s for s in fold_scores(runs)}
     pooled = figures_of(
         np.concatenate([run.labels for run in runs]),

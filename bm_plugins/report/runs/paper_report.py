@@ -41,9 +41,6 @@ def write_report(
         min_support (int): Test images that a class needs for the second
             macro average. Defaults to 10.
 
-    Returns:
-        list[int]: The tables.
-
     Raises:
         InputError: A run cannot be read, or the names do not fit.
     """

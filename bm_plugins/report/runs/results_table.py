@@ -38,9 +38,6 @@ def results_table(
         replicates (int): Draws of test images, the same for all runs.
         seed (int): Their seed.
 
-    Returns:
-        str: Markdown.
-
     Raises:
         InputError: The runs are not of the same test.
     """
