@@ -260,7 +260,7 @@ class MarrowRunner(FastStepRunner):
             groups = group_settings(self.optim_wrapper)
         super().resume(filename, *args, **kwargs)
         if groups is not None:
-            keep_settings(self, self._schedule, planned, groups, filename)
+            keep_settings(self, planned, groups, filename)
         self.resumed_from = filename
         sampler = self.train_dataloader.batch_sampler.sampler
         if hasattr(sampler, 'seed'):

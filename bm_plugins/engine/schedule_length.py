@@ -154,7 +154,6 @@ def _replay(
 
 def keep_settings(
     runner: Runner,
-    schedule: list[dict[str, Any]],
     planned: list[dict[str, Any]],
     groups: list[dict[str, Any]],
     filename: str,
@@ -163,8 +162,7 @@ def keep_settings(
 
     Args:
         runner (Runner): With the state of the checkpoint.
-        schedule (list[dict]): Configs of the training's schedulers.
-        planned (list[dict]): Their :func:`settings` before the resume.
+        planned (list[dict]): :func:`settings` before the resume.
         groups (list[dict]): :func:`group_settings` before the resume.
         filename (str): The checkpoint.
     """

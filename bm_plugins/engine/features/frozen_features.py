@@ -77,8 +77,6 @@ def features_of(
     features: Callable[[Tensor], Tensor],
     per_class: int | None = None,
     seed: int = 0,
-    batch_size: int = 64,
-    num_workers: int = 2,
 ) -> Features:
     """One pass over a labelled data set.
 
@@ -89,16 +87,14 @@ def features_of(
         per_class (int, optional): Images of a class at most, drawn by
             ``seed``; None for all.
         seed (int): As said.
-        batch_size (int): Images at a time.
-        num_workers (int): Processes that read.
     """
     cells: Dataset = DATASETS.build(dataset)
     if per_class is not None:
         cells.get_subset_(some_of_each(cells, per_class, seed))
     loader = MarrowRunner.build_dataloader(
         dict(
-            batch_size=batch_size,
-            num_workers=num_workers,
+            batch_size=64,
+            num_workers=2,
             collate_fn=dict(type='default_collate'),
             dataset=cells,
             sampler=dict(type='DefaultSampler', shuffle=False),

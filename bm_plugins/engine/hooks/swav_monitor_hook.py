@@ -52,13 +52,10 @@ class SwAVWindow:
 
     Args:
         loss (GlobalSwAVLoss): The loss to watch, by a forward hook.
-        min_embeddings (int): Embeddings a prototype, over all ranks, that
-            its use is judged by. Defaults to 10.
     """
 
-    def __init__(self, loss: GlobalSwAVLoss, min_embeddings: int = 10) -> None:
+    def __init__(self, loss: GlobalSwAVLoss) -> None:
         self.num_prototypes, self.dim = loss.prototypes.weight.shape
-        self.min_embeddings = min_embeddings
         self._sums = self._usage = None
         loss.register_forward_hook(self._add)
 
@@ -102,7 +99,7 @@ class SwAVWindow:
         variance = (square - mean.square()).clamp(min=0)
         ln_k = math.log(self.num_prototypes)
         entropy = dead = None
-        if usage.sum() >= self.min_embeddings * self.num_prototypes:
+        if usage.sum() >= LEAST_EMBEDDINGS * self.num_prototypes:
             shares = usage / usage.sum()
             entropy = torch.special.entr(shares).sum().item() / ln_k
             dead = (usage == 0).double().mean().item()
@@ -179,6 +176,8 @@ def _check_views(views: MultiCropViews, dataset: BaseDataset) -> list[str]:
 
 
 LOGGED = ('ln_k_share', 'spread', 'usage_entropy', 'dead_prototypes')
+# Of a prototype, over all ranks, that its use is judged by.
+LEAST_EMBEDDINGS = 10
 ADVICE = 'docs/small_data.md says what helped on 1,166 images'
 
 

@@ -50,10 +50,8 @@ def mean_of_proportions(hits: np.ndarray, total: np.ndarray) -> np.ndarray:
     return share.mean() + np.array([-1, 1]) * arms
 
 
-def goutte_gaussier(
-    hits: np.ndarray, errors: np.ndarray, level: float = 0.95
-) -> np.ndarray:
-    """Interval of the F1 of a class.
+def goutte_gaussier(hits: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """95 % interval of the F1 of a class.
 
     Goutte and Gaussier 2005, "A Probabilistic Interpretation of Precision,
     Recall and F-Score", section 4: F1 = 2 U / (2 U + V), where U and V are
@@ -65,28 +63,25 @@ def goutte_gaussier(
     Args:
         hits (np.ndarray): True positives (...).
         errors (np.ndarray): False positives and false negatives (...).
-        level (float): Confidence. Defaults to 0.95.
 
     Returns:
         np.ndarray: Lower and upper ends (2, ...); 0 without a hit, 1 without
         an error.
     """
     hits, errors = np.asarray(hits, float), np.asarray(errors, float)
-    tail = (1 - level) / 2
-    low = beta.ppf(tail, hits + 0.3, errors + 0.7)
-    high = beta.ppf(1 - tail, hits + 0.7, errors + 0.3)
+    low = beta.ppf(0.025, hits + 0.3, errors + 0.7)
+    high = beta.ppf(0.975, hits + 0.7, errors + 0.3)
     q = np.stack([np.where(hits, low, 0), np.where(errors, high, 1)])
     return 2 * q / (1 + q)
 
 
-def percentile_interval(draws: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Percentile interval (2, ...) of bootstrap draws (..., R).
+def percentile_interval(draws: np.ndarray) -> np.ndarray:
+    """95 % percentile interval (2, ...) of bootstrap draws (..., R).
 
     Efron and Tibshirani 1993, chapter 13. Draws that are NaN (no class left
     to average) are left out.
     """
-    tail = (1 - level) / 2
-    return np.nanquantile(draws, [tail, 1 - tail], axis=-1)
+    return np.nanquantile(draws, [0.025, 0.975], axis=-1)
 
 
 def bootstrap_matrices(
@@ -176,8 +171,8 @@ def _count_cells(
     return cells, counts
 
 
-def fold_interval(scores: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Corrected interval of the mean of k fold scores.
+def fold_interval(scores: np.ndarray) -> np.ndarray:
+    """Corrected 95 % interval of the mean of k fold scores.
 
     Folds share most of their training images, so that their spread is too
     small for Student's interval. Nadeau and Bengio 2003, "Inference for the
@@ -186,7 +181,6 @@ def fold_interval(scores: np.ndarray, level: float = 0.95) -> np.ndarray:
 
     Args:
         scores (np.ndarray): One score a fold (k,).
-        level (float): Confidence. Defaults to 0.95.
 
     Returns:
         np.ndarray: Lower and upper ends (2,); NaN for one fold.
@@ -196,7 +190,7 @@ def fold_interval(scores: np.ndarray, level: float = 0.95) -> np.ndarray:
     if k < 2:
         return np.full(2, np.nan)
     variance = scores.var(ddof=1) * (1 / k + 1 / (k - 1))
-    half = t.ppf((1 + level) / 2, k - 1) * np.sqrt(variance)
+    half = t.ppf(0.975, k - 1) * np.sqrt(variance)
     return scores.mean() + np.array([-half, half])
 
 

@@ -85,7 +85,6 @@ def figures_of(
     train_support: np.ndarray | None = None,
     neighbours: Sequence[tuple[int, int]] = (),
     replicates: int = 1000,
-    seed: int = 0,
 ) -> dict[tuple[str, str], Figure]:
     """All figures of a test.
 
@@ -108,8 +107,7 @@ def figures_of(
             to None: no groups.
         neighbours (Sequence[tuple[int, int]]): As for :func:`tolerate`; none
             for no tolerant score.
-        replicates (int): Bootstrap draws. Defaults to 1000.
-        seed (int): Their seed. Defaults to 0.
+        replicates (int): Bootstrap draws, by seed 0. Defaults to 1000.
 
     Returns:
         dict[tuple[str, str], Figure]: By score and code (``all`` over the
@@ -119,10 +117,7 @@ def figures_of(
     count = len(codes)
     matrix = confusion_matrix(labels, predictions, count)
     draws = np.concatenate(
-        list(
-            bootstrap_matrices(labels, [predictions], count, replicates, seed)
-        ),
-        axis=1,
+        [*bootstrap_matrices(labels, [predictions], count, replicates)], axis=1
     )[0]
     result = _by_class(matrix, codes)
     support = matrix.sum(1)
@@ -173,9 +168,7 @@ def figures_of(
         'all',
         len(labels),
         int((support > 0).sum()),
-        *debiased_calibration_error(
-            scores, labels, replicates=replicates, seed=seed
-        )[:3],
+        *debiased_calibration_error(scores, labels, replicates=replicates)[:3],
         'resampling',
     )
     return result

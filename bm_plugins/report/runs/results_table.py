@@ -27,7 +27,6 @@ def results_table(
     methods: Mapping[str, Sequence[Run]],
     min_support: int = 10,
     replicates: int = 2000,
-    seed: int = 0,
 ) -> str:
     """Means over the seeds with intervals, and the differences.
 
@@ -36,7 +35,6 @@ def results_table(
             each. The first method is what the others are compared with.
         min_support (int): Test images of the second macro average.
         replicates (int): Draws of test images, the same for all runs.
-        seed (int): Their seed.
 
     Raises:
         InputError: The runs are not of the same test.
@@ -55,7 +53,7 @@ def results_table(
 
     predictions = [run.predictions for run in runs]
     drawn = np.concatenate(
-        [*bootstrap_matrices(labels, predictions, count, replicates, seed)],
+        [*bootstrap_matrices(labels, predictions, count, replicates)],
         axis=1,
     )
     matrices = np.stack(
