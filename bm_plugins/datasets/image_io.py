@@ -4,7 +4,7 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 from torchvision.io import decode_jpeg
 
 from bm_plugins.errors import InputError, UnreadableImage
+from bm_plugins.utils.csv_file import write_csv
 from bm_plugins.utils.progress import track
 
 from .layout import IMAGE_ENDINGS, OTHER_IMAGES
@@ -261,6 +262,22 @@ def find_faults(
             for path, reason in zip(paths, reasons, strict=True)
             if reason
         }
+
+
+def write_faults(
+    file: str | Path, faults: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Write ``path,reason``; names that are no UTF-8 with backslashes.
+
+    Returns:
+        list[tuple[str, str]]: The rows.
+    """
+    rows = [
+        (path.encode(errors='backslashreplace').decode(), reason)
+        for path, reason in faults.items()
+    ]
+    write_csv(file, ['path', 'reason'], rows)
+    return rows
 
 
 def check_workers(workers: int) -> None:

@@ -237,6 +237,15 @@ def _holds(outer: str, inner: str) -> bool:
     return os.path.commonpath((outer, inner)) == outer
 
 
+def check_some(images: Sequence[str], folder: str | Path) -> None:
+    """Raise InputError where a folder holds no images."""
+    if not images:
+        raise InputError(
+            f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'
+            '00001.jpg or <CODE>/<file>.jpg.'
+        )
+
+
 def list_pictures(folder: str | Path, depth: int | None = None) -> list[str]:
     """Images of a folder, and pictures of kinds that are not read.
 

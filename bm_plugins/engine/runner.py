@@ -35,6 +35,7 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
     model_weights,
 )
 from bm_plugins.engine.hooks.checkpoint_hook import last_good
+from bm_plugins.engine.hooks.preemption_hook import let_workers_outlive_sigterm
 from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
 from bm_plugins.errors import InputError
 from bm_plugins.utils.files import atomic_write, make_folder
@@ -50,7 +51,6 @@ from .schedule_length import (
 from .step_options import FastStepRunner
 from .trackers import with_trackers
 from .unwrap import unwrap
-from .worker_signals import let_workers_outlive_sigterm
 
 
 @RUNNERS.register_module()

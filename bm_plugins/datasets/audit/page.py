@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader
 from bm_plugins.datasets.image_io import read_image
 from bm_plugins.utils.files import atomic_write
 
-from .audit import Audit, Pair, summary
+from .audit import Audit, summary
+from .near_duplicates import Pair
 
 THUMBNAIL = 96  # pixels a side
 SHOWN = 8  # images of a group
