@@ -82,16 +82,10 @@ def decode_image(content: bytes, bits: int | None = None) -> np.ndarray:
 
 
 def pillow_pixels(image: Image.Image) -> np.ndarray:
-    """The pixels of an image that Pillow holds, as those of its file.
-
-    Args:
-        image (Image.Image): Of 8 bits a channel, in any mode.
-
-    Returns:
-        np.ndarray: BGR (H, W, 3), uint8.
+    """BGR (H, W, 3), uint8, of an image that Pillow holds, as of its file.
 
     Raises:
-        UnreadableImage: Its values are of more bits.
+        UnreadableImage: Its values are of more than 8 bits a channel.
     """
     rgb = np.asarray(_as_rgb(ImageOps.exif_transpose(image)))
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)

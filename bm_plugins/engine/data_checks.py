@@ -41,9 +41,7 @@ def check_epoch(model: nn.Module, dataloader: DataLoader) -> None:
 def progress_of(dataloader: DataLoader, world_size: int) -> dict[str, int]:
     """What a checkpoint notes for :func:`check_progress`.
 
-    Returns:
-        dict[str, int]: ``world_size``, ``batch_size`` (of a rank) and
-        ``epoch_length`` (batches).
+    ``world_size``, ``batch_size`` (of a rank) and ``epoch_length`` (batches).
     """
     return dict(
         world_size=world_size,

@@ -120,7 +120,7 @@ def _set_groups(
     groups: Sequence[dict[str, Any]],
     scheduled: Collection[str],
 ) -> list[str]:
-    """Give an optimiser back what :func:`group_settings` noted."""
+    """Give an optimiser back its own settings; names those that differed."""
     others = set()
     for group, own in zip(optim_wrapper.param_groups, groups, strict=True):
         for name, value in own.items():

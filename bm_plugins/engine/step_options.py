@@ -180,12 +180,7 @@ def start_epoch(optim_wrapper: OptimWrapper, first: int, length: int) -> None:
 
     So no gradient waits where a checkpoint of an epoch is saved, and a
     resumed run equals one that never stopped. Upstream counts through all
-    epochs.
-
-    Args:
-        optim_wrapper (OptimWrapper): Of the run.
-        first (int): Batches of the epoch that were trained on already.
-        length (int): Batches of the epoch.
+    epochs. ``first`` batches of ``length`` were trained on already.
     """
     steps = accumulated(optim_wrapper)
     if steps > 1:

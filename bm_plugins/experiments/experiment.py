@@ -220,14 +220,9 @@ def run_child(
 
 
 def last_step(log: Path, start: int = 0) -> str:
-    """The last step that a log speaks of.
+    """The last step that a log speaks of, as ``'Epoch(train) [3][10/18]'``.
 
-    Args:
-        log (Path): The output of a training or test.
-        start (int): Bytes to pass over, of an earlier run. Defaults to 0.
-
-    Returns:
-        str: As ``'Epoch(train) [3][10/18]'``; ``''`` where there is none.
+    ``start`` is the bytes to pass over, of an earlier run.
     """
     with open(log, 'rb') as stream:
         stream.seek(max(start, log.stat().st_size - 2**14))

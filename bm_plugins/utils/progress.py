@@ -123,12 +123,7 @@ def track(
 
 
 def next_line(passed: float, every: float = _EVERY) -> float:
-    """When a log is due its next line, in seconds from the start.
-
-    Args:
-        passed (float): Seconds at the last one.
-        every (float): Seconds between lines at least. Defaults to 10.
-    """
+    """When a log is due its next line, in seconds from the start."""
     return passed + max(every, passed / 5)
 
 

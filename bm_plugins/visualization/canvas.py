@@ -22,14 +22,7 @@ BLUE, ORANGE = _COLOURS[0], _COLOURS[5]
 
 
 def mark(number: int) -> tuple[str, str]:
-    """Colour and marker of a class, another for each of 42.
-
-    Args:
-        number (int): The class.
-
-    Returns:
-        tuple[str, str]: As matplotlib takes them.
-    """
+    """Colour and marker of a class, another for each of 42."""
     return (
         _COLOURS[number % len(_COLOURS)],
         _SHAPES[number // len(_COLOURS) % len(_SHAPES)],

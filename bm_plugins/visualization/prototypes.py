@@ -128,13 +128,9 @@ def nearest(
 def prototypes_picture(
     similarity: Tensor, found: Features, rows: list[tuple], said: str
 ) -> Figure:
-    """A row of cells for each prototype.
+    """A row of cells for each prototype, of the ``rows`` of :func:`nearest`.
 
-    Args:
-        similarity (Tensor): As for :func:`nearest`.
-        found (Features): Likewise.
-        rows (list[tuple]): As :func:`nearest` gives them.
-        said (str): What the picture rests on.
+    ``said`` is what the picture rests on.
     """
     by_prototype: dict[int, list[tuple]] = {}
     for row in rows:

@@ -126,10 +126,7 @@ def turn(image: np.ndarray, turned: str) -> np.ndarray:
 def lay_upon(
     one: np.ndarray, two: np.ndarray
 ) -> tuple[str, tuple[float, float], tuple[np.ndarray, np.ndarray]]:
-    """Turn and shift the second image so that it lies on the first.
-
-    Args:
-        one, two (np.ndarray): Grey images (64, 64).
+    """Turn and shift the second grey image (64, 64) to lie on the first.
 
     Returns:
         tuple: How it is turned, its shift in parts of width and height, and

@@ -194,11 +194,7 @@ def build_pack(
 
 
 def file_stats(paths: Sequence[str], folder: str | Path) -> np.ndarray:
-    """Size in bytes and time of change in ns of files.
-
-    Args:
-        paths (Sequence[str]): Paths (N,) relative to ``folder``.
-        folder (str or Path): The image folder.
+    """Size in bytes and time of change in ns of files under ``folder``.
 
     Returns:
         np.ndarray: (N, 2) int64; -1 of a missing file.

@@ -12,15 +12,11 @@ _buffers = threading.local()
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """An array of this thread to write over.
+    """An array of this thread to write over, contiguous, of any content.
 
     A fresh array of a view's size costs more in page faults than most
-    transforms in arithmetic.
-
-    Args:
-        name (str): The next call with this name may return the same memory.
-        shape (tuple[int, ...]): Its shape.
-        dtype (type): Its type.
+    transforms in arithmetic. The next call with this name may return the
+    same memory.
     """
     buffers = _buffers.__dict__
     try:
@@ -35,14 +31,9 @@ AREA_FROM = 1.25
 
 
 def resize(crop: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Resize: bilinear, or the mean over each pixel's area where it shrinks.
+    """Resize (H, W, 3), uint8, into ``out`` (S, S, 3).
 
-    Args:
-        crop (np.ndarray): (H, W, 3), uint8.
-        out (np.ndarray): (S, S, 3), uint8; written to.
-
-    Returns:
-        np.ndarray: ``out``.
+    Bilinear, or the mean over each pixel's area where it shrinks.
     """
     size = len(out)
     shrinks = max(crop.shape[:2]) > AREA_FROM * size
@@ -51,16 +42,9 @@ def resize(crop: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 
 def blur(img: np.ndarray, sigma: float, out: np.ndarray) -> np.ndarray:
-    """Blur; the border goes on as it is.
+    """Blur (H, W, 3), uint8, into ``out``; the border goes on as it is.
 
-    Args:
-        img (np.ndarray): (H, W, 3), uint8.
-        sigma (float): Standard deviation in pixels, above 0; the kernel
-            reaches three of them.
-        out (np.ndarray): (H, W, 3), uint8; written to.
-
-    Returns:
-        np.ndarray: ``out``.
+    ``sigma`` is in pixels, above 0; the kernel reaches three of them.
     """
     reach = max(1, round(3 * sigma))
     kernel = cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)
@@ -81,19 +65,16 @@ def jitter_hsv(
     value: float,
     out: np.ndarray,
 ) -> np.ndarray:
-    """Shift the hue, scale saturation and value.
+    """Shift the hue, scale saturation and value of BGR (H, W, 3), uint8.
 
     In float, since 8-bit hues have steps that show.
 
     Args:
-        img (np.ndarray): BGR (H, W, 3), uint8.
+        img (np.ndarray): The image.
         hue (float): Shift in degrees, from -360 to 360.
         saturation (float): Factor, from 0; the result is cut at 1.
         value (float): Factor, from 0; the result is cut at 255.
-        out (np.ndarray): (H, W, 3), uint8; written to.
-
-    Returns:
-        np.ndarray: ``out``.
+        out (np.ndarray): Written to and returned.
     """
     hsv = scratch('hsv', img.shape, np.float32)
     other = scratch('hsv2', img.shape, np.float32)

@@ -48,14 +48,9 @@ class ViewDraw(NamedTuple):
 
 
 def as_rows(draws: Sequence[ViewDraw]) -> np.ndarray:
-    """Draws as numbers, for a batch.
+    """V draws as numbers (V, 14), float32, for a batch.
 
-    Args:
-        draws (Sequence[ViewDraw]): V of them.
-
-    Returns:
-        np.ndarray: (V, 14), float32: the fields in their order, a jitter
-        padded to four numbers.
+    The fields in their order, a jitter padded to four numbers.
     """
     rows = np.zeros((len(draws), 14), np.float32)
     for row, draw in zip(rows, draws, strict=True):
@@ -115,9 +110,6 @@ class ViewDrawer:
             image (tuple[int, int]): Height and width in pixels.
             scales (Sequence[Sequence[float]]): Least and greatest area of
                 each view, as a share of the image.
-
-        Returns:
-            list[ViewDraw]: One a view.
         """
         uniform = np.random.default_rng(draw).random((len(scales), UNIFORMS))
         return [
@@ -162,10 +154,8 @@ def draw_crop(
 
     Args:
         u (Sequence[float]): Uniform numbers (22,) in [0, 1).
-        height (int): Of the image, pixels.
-        width (int): Of the image, pixels.
-        least (float): Least area, as a share of the image.
-        most (float): Greatest area.
+        height, width (int): Of the image, pixels.
+        least, most (float): Bounds of the area, as a share of the image.
 
     Returns:
         tuple[int, int, int, int]: Top, left, height and width in pixels.

@@ -93,13 +93,10 @@ class PreemptionHook(Hook):
 
 
 def let_workers_outlive_sigterm(dataloader: DataLoader) -> DataLoader:
-    """Let the loader's workers end by SIGTERM of their parent alone.
+    """Let a loader's workers end by SIGTERM of their parent alone.
 
     Slurm signals every process of a step. A worker that ends by it would
     take the training process with it before that can save.
-
-    Args:
-        dataloader (DataLoader): Changed in place.
     """
     dataloader.worker_init_fn = partial(_init, dataloader.worker_init_fn)
     return dataloader

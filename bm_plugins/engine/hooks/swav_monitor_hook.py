@@ -117,12 +117,9 @@ class SwAVWindow:
 def check_swav_settings(
     loss: GlobalSwAVLoss, dataset: BaseDataset, batch_size: int
 ) -> list[str]:
-    """Settings that seldom work.
+    """Settings that seldom work, a sentence or two for each.
 
-    Args:
-        loss (GlobalSwAVLoss): The loss.
-        dataset (BaseDataset): The training part.
-        batch_size (int): Images of all ranks in a step.
+    ``batch_size`` is that of all ranks in a step.
 
     Raises:
         InputError: The data give another number of views than the loss takes.

@@ -29,12 +29,8 @@ def check_class_weight(class_weight: str | None) -> None:
 def weights_of_classes(counts: Tensor, class_weight: str | None) -> Tensor:
     """Weight of a sample of each class, of mean 1 over the samples.
 
-    Args:
-        counts (Tensor): Samples (..., C), float64.
-        class_weight (str, optional): As for :class:`SoftmaxObjective`.
-
-    Returns:
-        Tensor: (..., C) float64.
+    Of samples (..., C), float64; ``class_weight`` as for
+    :class:`SoftmaxObjective`.
     """
     if class_weight is None:
         return torch.ones_like(counts)
@@ -45,14 +41,9 @@ def weights_of_classes(counts: Tensor, class_weight: str | None) -> Tensor:
 def weighted_axes(
     features: Tensor, labels: Tensor, class_weight: str | None
 ) -> Spectrum:
-    """Principal axes of the features, their classes weighted as in the loss.
+    """Principal axes of (N, D) features, classes weighted as in the loss.
 
     Along them the Hessian is nearest to diagonal.
-
-    Args:
-        features (Tensor): (N, D).
-        labels (Tensor): (N,) int64.
-        class_weight (str, optional): As for :class:`SoftmaxObjective`.
     """
     check_class_weight(class_weight)
     if class_weight is None:
@@ -145,11 +136,8 @@ class SoftmaxObjective:
         """About the inverse of the Hessian's diagonal (R + 1, C).
 
         The Hessian's block of class c is the mean of p_c (1 - p_c) x x^T,
-        diagonal along the axes if p and x were independent.
-
-        Args:
-            spread (Tensor): Weighted mean p_c (1 - p_c) of each class (C,).
-            l2 (float): Weight of the squared norm.
+        diagonal along the axes if p and x were independent; ``spread`` (C,)
+        is the weighted mean p_c (1 - p_c), ``l2`` the norm's weight.
         """
         weight = self.spectrum.values[:, None] * spread + l2
         return torch.cat([weight, spread[None]]).clamp(min=1e-12).reciprocal()
@@ -206,14 +194,10 @@ class SoftmaxObjective:
         return values, gradient, sums[:, 2 : 2 + classes] / size[:, None]
 
     def predictions(self, thetas: Tensor) -> Tensor:
-        """Most probable class of each sample, by the one that left it out.
+        """Most probable class (N,) of each sample, by who left it out.
 
-        Args:
-            thetas (Tensor): (K, R + 1, C) along the principal axes, of all
-                problems.
-
-        Returns:
-            Tensor: (N,) int64; of a sample that all see, by the last.
+        ``thetas`` (K, R + 1, C) are those of all problems, along the principal
+        axes; of a sample that all see, the last counts.
         """
         columns, bias = self._columns(thetas)
         count, _, classes = thetas.shape

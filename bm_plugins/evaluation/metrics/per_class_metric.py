@@ -46,9 +46,8 @@ class KeptBatch(NamedTuple):
 def keep_batch(samples: Sequence[dict]) -> KeptBatch:
     """Keep a batch, copied from the device in one go.
 
-    Args:
-        samples (Sequence[dict]): ``sample_idx``, ``path`` or ``img_path``,
-            ``gt_label`` and ``pred_score`` (C,) of each image.
+    Each sample has ``sample_idx``, ``path`` or ``img_path``, ``gt_label``
+    and ``pred_score`` (C,).
 
     Raises:
         InputError: One has no label.
@@ -71,15 +70,9 @@ def keep_batch(samples: Sequence[dict]) -> KeptBatch:
 def join_batches(
     batches: Sequence[KeptBatch],
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """All images in the order of the data set, each once.
+    """Paths (N,), labels (N,) and scores (N, C) in the data set's order.
 
-    Args:
-        batches (Sequence[KeptBatch]): Those of all ranks. Of an image that
-            pads a rank's last batch the last one counts.
-
-    Returns:
-        tuple[list[str], np.ndarray, np.ndarray]: Paths (N,), labels (N,) and
-        scores (N, C).
+    Of an image that pads a rank's last batch the last one counts.
     """
     batches = [KeptBatch(*batch) for batch in batches]  # mmengine's tuples
     indices, labels, scores = (

@@ -27,17 +27,11 @@ GROUPS = ('head', 'middle', 'tail')
 
 
 def class_groups(train_support: np.ndarray) -> np.ndarray:
-    """Thirds of the classes by their number of training images.
+    """Thirds of the classes by their number of training images (C,).
 
     Of the release's 21 classes the tail is the seven of fewer than 1,000
-    images.
-
-    Args:
-        train_support (np.ndarray): Training images (C,).
-
-    Returns:
-        np.ndarray: Index (C,) into ``GROUPS``; -1 without a training image.
-        Among equals the earlier class is the larger one.
+    images. Indices (C,) into ``GROUPS``, -1 without a training image; among
+    equals the earlier class is the larger one.
     """
     support = np.asarray(train_support)
     order = np.argsort(-support, kind='stable')

@@ -200,7 +200,7 @@ class GlobalSwAVLoss(SwAVLoss):
 
 
 def swav_loss_of(model: nn.Module) -> GlobalSwAVLoss:
-    """The loss of mmpretrain's SwAV or of mmselfsup's.
+    """The loss of mmpretrain's SwAV or of mmselfsup's, unwrapped.
 
     Raises:
         InputError: The model has another one.

@@ -25,13 +25,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 def labels_to_device(
     samples: Sequence[DataSample] | None, device: torch.device
 ) -> None:
-    """Copy the labels of a batch in one go, in place.
-
-    Args:
-        samples (Sequence[DataSample], optional): A batch; left as it is if
-            its first has no label.
-        device (torch.device): Where they go.
-    """
+    """Copy the labels of a batch in one go, in place, if it has any."""
     if not samples or 'gt_label' not in samples[0]:
         return
     labels = [sample.gt_label for sample in samples]
@@ -139,12 +133,7 @@ class SyncFreeMixup(Mixup):
     def mix(
         self, batch_inputs: Tensor, batch_scores: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Mix each image and its scores with a partner's.
-
-        Args:
-            batch_inputs (Tensor): Images (N, C, H, W).
-            batch_scores (Tensor): Their targets (N, classes).
-        """
+        """Mix each image (N, C, H, W) and its targets with a partner's."""
         share = np.random.beta(self.alpha, self.alpha)
         partner = torch.randperm(len(batch_inputs))
         partner = to_device(partner, batch_inputs.device)

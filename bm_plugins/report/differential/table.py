@@ -51,11 +51,7 @@ def write_differential(differential: Differential, file: str | Path) -> None:
 
 
 def write_by_smear(differential: Differential, file: str | Path) -> None:
-    """Write the classes of each of several smears; else delete the file.
-
-    Raises:
-        InputError: As :func:`bm_plugins.utils.files.atomic_write`.
-    """
+    """Write the classes of each of several smears; else delete the file."""
     if not differential.by_smear:
         Path(file).unlink(missing_ok=True)
         return

@@ -55,7 +55,7 @@ class FoldScore:
 
 
 def fold_scores(runs: Sequence[Run]) -> list[FoldScore]:
-    """Each score of the runs, one run a fold.
+    """Each score of the runs, one run a fold: by class, then over the test.
 
     Raises:
         InputError: A test image is in two folds, or the classes differ.

@@ -117,10 +117,6 @@ def read_method(
 def kind_of(folder: Path) -> tuple[str, str]:
     """What kind of method left a run's folder, as its record says.
 
-    Args:
-        folder (Path): The ``--work-dir`` of ``tools/test.py``, or the
-            ``--out`` of ``tools/evaluate_features.py``.
-
     Returns:
         tuple[str, str]: One of ``KINDS``, and what to print.
     """
