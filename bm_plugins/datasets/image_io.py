@@ -156,11 +156,7 @@ def jpeg_shape(content: bytes) -> tuple[int, int] | None:
 
 
 def read_content(path: str, folder: str | Path) -> bytes:
-    """Read an image file of which no end is missing.
-
-    Args:
-        path (str): Path relative to ``folder``.
-        folder (str or Path): The image folder.
+    """Read an image file under ``folder`` of which no end is missing.
 
     Raises:
         UnreadableImage: It cannot be used; the message is the reason alone.
@@ -199,15 +195,9 @@ def read_content(path: str, folder: str | Path) -> bytes:
 def read_image(
     path: str, folder: str | os.PathLike = '.', bits: int | None = None
 ) -> np.ndarray:
-    """Read an image of which nothing is missing.
+    """Read an image (H, W, 3), uint8, BGR, of which nothing is missing.
 
-    Args:
-        path (str): Path relative to ``folder``.
-        folder (str or Path): Defaults to the current one.
-        bits (int, optional): As for :func:`decode_image`.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, BGR.
+    ``path`` is relative to ``folder``, ``bits`` as for :func:`decode_image`.
 
     Raises:
         UnreadableImage: It cannot be used; the message is the reason alone.

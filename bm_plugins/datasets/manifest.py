@@ -115,7 +115,7 @@ def label_indices(
     classes: Sequence[str],
     file: str | Path,
 ) -> list[int]:
-    """Class indices; a code must be known and agree with its path.
+    """Class index (N,) of each path; a code must be known and agree with it.
 
     It need not agree where the manifest has a column ``predicted``: a person
     then chose the codes, wherever the files lie.
@@ -125,9 +125,6 @@ def label_indices(
         codes (Sequence[str]): Column ``label`` (N,).
         classes (Sequence[str]): The known codes, in label order.
         file (str or Path): The manifest.
-
-    Returns:
-        list[int]: One a path (N,).
 
     Raises:
         InputError: A code is unknown, or its path says another.
@@ -201,11 +198,9 @@ def say_unverified(manifest: str, data_root: str) -> None:
 
 
 def read_stamp(manifest: str | Path) -> dict | None:
-    """The stamp of just this manifest, or None.
+    """What :func:`write_stamp` noted of just this manifest.
 
-    Returns:
-        dict or None: What :func:`write_stamp` noted; None where there is no
-        stamp or the manifest has changed since.
+    None where there is no stamp, or the manifest has changed since.
     """
     try:
         stamp = json.loads(stamp_file(manifest).read_text())
@@ -220,8 +215,7 @@ def bits_of(
 ) -> int | None:
     """Range of the images' 16-bit values: as the stamp says, else looked up.
 
-    Returns:
-        int or None: As :func:`value_bits`, and its errors.
+    As :func:`value_bits`, and its errors.
     """
     stamp = read_stamp(manifest) or {}
     if 'bits' in stamp:

@@ -46,8 +46,7 @@ class Scale:
     """What the images of a collection have in common.
 
     Attributes:
-        width (int): Usual width, pixels.
-        height (int): Usual height, pixels.
+        width, height (int): The usual ones, pixels.
         um_per_px (float, optional): None where it is not known.
         share (float): Of the images, those of this size.
     """
@@ -69,11 +68,7 @@ class Scale:
 def noted_scale(info: Mapping[str, Any] | None) -> Scale | None:
     """The scale in a manifest's stamp or a bundle's ``info``.
 
-    Args:
-        info (Mapping, optional): Perhaps with ``scale``.
-
-    Returns:
-        Scale or None: None where an earlier version wrote it.
+    None where an earlier version wrote it.
     """
     noted = (info or {}).get('scale')
     if not noted:

@@ -18,14 +18,10 @@ CHECKS = (
 
 
 def examine(data_root: str | None = None) -> int:
-    """Print a line for each finding.
+    """Print a line for each finding; returns 1 where there is a problem, or 0.
 
-    Args:
-        data_root (str, optional): Folder of the collection. Defaults to
-            None: that of BM_DATA_ROOT, else the configs' own.
-
-    Returns:
-        int: 0, or 1 where there is a problem.
+    ``data_root`` is the folder of the collection. Defaults to None: that of
+    BM_DATA_ROOT, else the configs' own.
     """
     levels: Counter[str] = Counter()
     for name in CHECKS:

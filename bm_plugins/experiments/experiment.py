@@ -232,11 +232,9 @@ def last_step(log: Path, start: int = 0) -> str:
 
 
 def chosen_checkpoint(trained: Path) -> Path:
-    """The checkpoint of a training that counts.
+    """The checkpoint of a training's folder that counts.
 
-    Returns:
-        Path: The best one where the config chooses by validation, else the
-        last.
+    The best one where the config chooses by validation, else the last.
     """
     best = sorted(trained.glob('best_*.pth'), key=lambda f: f.stat().st_mtime)
     if best:
@@ -246,15 +244,9 @@ def chosen_checkpoint(trained: Path) -> Path:
 
 
 def linear_config(root: Path, config: str) -> str:
-    """The config that tests what ``config`` trains.
+    """The config that tests what ``config`` trains, relative to ``root``.
 
-    Args:
-        root (Path): The project's folder.
-        config (str): A training config, relative to it.
-
-    Returns:
-        str: ``config`` itself where it has a test, else the linear evaluation
-        of its backbone.
+    It itself where it has a test, else the linear evaluation of its backbone.
 
     Raises:
         InputError: No linear evaluation here has that backbone.

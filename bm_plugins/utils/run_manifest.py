@@ -114,10 +114,7 @@ def file_facts(
 ) -> list[dict[str, str]]:
     """Names and SHA-256 of files that a result was made of.
 
-    Args:
-        files (Sequence[str or Path]): The files.
-        relative_to (str or Path, optional): Folder that the names are
-            relative to. Defaults to None: the working directory.
+    The names are relative to a folder, by default the working directory.
     """
     found = []
     for file in map(Path, files):
@@ -149,13 +146,8 @@ def command_line() -> str:
 def code_version(root: Path = ROOT) -> dict[str, Any]:
     """Version of the package; commit of the checkout that it runs from.
 
-    Args:
-        root (Path): The project's folder. Defaults to this code's.
-
-    Returns:
-        dict: ``bm_plugins``; ``git_commit`` and ``git_dirty`` (whether
-        tracked files differ from it), both None where there is no checkout,
-        or no git to ask.
+    ``bm_plugins``; ``git_commit`` and ``git_dirty`` (whether tracked files
+    differ from it), both None where there is no checkout, or no git to ask.
     """
     from bm_plugins import __version__  # not yet there where this is imported
 

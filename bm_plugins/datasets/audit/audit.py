@@ -58,8 +58,7 @@ class Audit:
         pairs (list[Pair]): As many as it takes to join each group.
         groups (list[list[int]]): Rows of the images that are one, those
             across parts first, then across classes, then the largest.
-        max_distance (int): As it was asked for.
-        min_correlation (float): Likewise.
+        max_distance, min_correlation: As they were asked for.
     """
 
     folder: Path

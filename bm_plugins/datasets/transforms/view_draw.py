@@ -18,12 +18,8 @@ class ViewDraw(NamedTuple):
     """What is drawn of one view; numbers alone, so a row of an array too.
 
     Attributes:
-        top (int): First row of the crop, pixels.
-        left (int): First column of the crop, pixels.
-        height (int): Rows of the crop, pixels.
-        width (int): Columns of the crop, pixels.
-        horizontal (bool): Flipped left to right.
-        vertical (bool): Flipped top to bottom.
+        top, left, height, width (int): The crop, pixels.
+        horizontal, vertical (bool): Flipped left to right, top to bottom.
         jittered (bool): Whether the colours are changed by what follows.
         jitter (tuple[float, ...]): A value a strength (see
             :class:`MultiCropViews`): additive for the hue, factors for the

@@ -50,14 +50,7 @@ def convert_dinobloom(checkpoint: Mapping, filename: str) -> dict[str, Tensor]:
 
 
 def timm_name(weights: Mapping[str, Tensor], filename: str) -> tuple[str, int]:
-    """The timm model that the weights are of.
-
-    Args:
-        weights (Mapping[str, Tensor]): By :func:`convert_dinobloom`.
-        filename (str): The checkpoint's path, for the error.
-
-    Returns:
-        tuple[str, int]: Its name, and the side of its images in pixels.
+    """The timm model that converted weights are of, and its images' side.
 
     Raises:
         InputError: There is none of such a width.

@@ -28,8 +28,7 @@ class Features:
         labels (Tensor): Class indices (N,).
         paths (list[str]): Images (N,), relative to the image folder.
         files (list[str]): The same as files.
-        codes (tuple[str, ...]): Class codes (C,).
-        names (tuple[str, ...]): Full names (C,).
+        codes, names (tuple[str, ...]): Of the classes (C,).
     """
 
     values: Tensor
@@ -41,11 +40,7 @@ class Features:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """The config's model, in its initial state.
-
-    Args:
-        cfg (Config): A config with a ``model``.
-    """
+    """The config's ``model``, in its initial state."""
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     settings = dict(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))

@@ -19,11 +19,7 @@ INTERRUPTED = 'interrupted.pth'
 def save_and_name(runner: Runner, folder: str, name: str, **kwargs) -> None:
     """Save a checkpoint; once it is there, ``last_checkpoint`` names it.
 
-    Args:
-        runner (Runner): The runner.
-        folder (str): Where the checkpoint goes.
-        name (str): Its file name.
-        **kwargs: As for ``Runner.save_checkpoint``.
+    As ``Runner.save_checkpoint``.
     """
     runner.save_checkpoint(folder, name, **kwargs)
     with atomic_write(Path(runner.work_dir, 'last_checkpoint')) as partial:

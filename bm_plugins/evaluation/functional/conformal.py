@@ -87,9 +87,7 @@ def conformal_thresholds(
 def is_promised(images: np.ndarray, error_rate: float) -> np.ndarray:
     """Whether so many images suffice: 1 / error_rate - 1, at .05 19.
 
-    Args:
-        images (np.ndarray): Numbers of validation images, of any shape.
-        error_rate (float): Share of sets that may miss.
+    Of any shape.
     """
     # As bound_of_next rounds.
     return (np.asarray(images) + 1) * error_rate >= 1 - 1e-9
@@ -113,17 +111,10 @@ def prediction_sets(
 
 
 def coverage(sets: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
-    """How many sets hold the true class.
+    """How many of N sets (N, C) hold the true class, and N.
 
     The interval of the rate is that of a proportion,
     ``wilson(*coverage(sets, labels))``.
-
-    Args:
-        sets (np.ndarray): Membership (N, C), bool.
-        labels (np.ndarray): True class indices (N,).
-
-    Returns:
-        tuple[int, int]: Sets that hold it, and N.
     """
     labels = np.asarray(labels)
     hits = np.asarray(sets)[np.arange(len(labels)), labels]

@@ -173,8 +173,7 @@ class LinearProbe(NamedTuple):
     """A fitted classifier of features as they are.
 
     Attributes:
-        weight (Tensor): (C, D) float64.
-        bias (Tensor): (C,) float64.
+        weight, bias (Tensor): (C, D) and (C,), float64.
         l2 (float): The chosen regularisation, of standardised features.
         scores (dict[float, float]): Macro F1 by ``l2``, in the order tried.
         class_weight (str or None): As it was fitted.

@@ -49,11 +49,9 @@ class Figure:
     Attributes:
         score (str): Its name, as ``recall`` or ``macro_f1``.
         of (str): The class's code, or ``all``.
-        n (int): Images that it rests on.
-        classes (int): Classes that it rests on.
+        n, classes (int): Images and classes that it rests on.
         value (float): The score.
-        low (float): Lower end of the interval.
-        high (float): Upper end.
+        low, high (float): Ends of the interval.
         interval (str): ``Wilson``, ``Goutte-Gaussier``, ``bootstrap``,
             ``bootstrap, Wilson`` (both) or ``resampling``.
     """

@@ -30,11 +30,8 @@ def jitter_hsv(
     Args:
         images (Tensor): RGB (B, 3, H, W), float, 0 to 255.
         hue (Tensor): Shifts in degrees (B, 1, 1, 1).
-        saturation (Tensor): Factors (B, 1, 1, 1); the result is cut at 1.
-        value (Tensor): Factors (B, 1, 1, 1); the result is cut at 255.
-
-    Returns:
-        Tensor: As ``images``.
+        saturation, value (Tensor): Factors (B, 1, 1, 1); the results are cut
+            at 1 and at 255.
     """
     red, green, blue = images.unbind(1)
     most, least = images.amax(1), images.amin(1)
@@ -70,9 +67,6 @@ def jitter_colour(images: Tensor, amounts: Tensor, order: Tensor) -> Tensor:
         amounts (Tensor): (B, 4), on the host: three factors, and turns of
             the hue.
         order (Tensor): Places in ``ORDERS`` (B,), on the host.
-
-    Returns:
-        Tensor: As ``images``.
     """
     device = images.device
     kinds = torch.tensor(ORDERS)[order.long()]
@@ -201,15 +195,10 @@ def _crop(images: Tensor, boxes: Tensor, size: int, fine: int) -> Tensor:
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Gaussian blur, each image with its own deviation.
+    """Gaussian blur of (B, C, H, W), float; the border goes on as it is.
 
-    Args:
-        images (Tensor): (B, C, H, W), float.
-        sigma (Tensor): Deviations in pixels (B,), above 0, on the host; a
-            kernel reaches three of them.
-
-    Returns:
-        Tensor: As ``images``; the border goes on as it is.
+    ``sigma`` (B,), on the host, are deviations in pixels, above 0; a kernel
+    reaches three of them.
     """
     reach = (3 * sigma).round().clamp(min=1)
     most = int(reach.max())

@@ -148,8 +148,7 @@ def write_cell_report(
         differential (Differential): Of all cells, ``corrected`` ones under
             their corrected class and not among the doubtful.
         scheme (Scheme): Group of each class, and whether it is counted.
-        classes (Sequence[str]): Codes (C,).
-        full_names (Sequence[str]): Names (C,).
+        classes, full_names (Sequence[str]): Codes and names (C,).
         counts (Sequence[int]): Cells of each class (C,), of all cells; the
             page's counts start from them.
         facts (Mapping[str, str]): Rows of "About".

@@ -25,22 +25,19 @@ class DifferentialRow:
     """A class; percentages are None where its cells are not counted.
 
     Attributes:
-        code (str): Of the class.
-        full_name (str): Of the class.
+        code, full_name (str): Of the class.
         group (str): ``myeloid``, ``erythroid`` or ``other``.
         counted (bool): Whether its cells are part of the 100 %.
         count (int): Cells under this suggested class, the doubtful ones too.
         doubtful (int): Those of them that are set apart.
         percent (float or None): Of all counted cells.
-        low (float or None): Lower end of its 95 % interval (Wilson), percent;
+        low, high (float or None): Ends of its 95 % interval (Wilson), percent;
             None unless a person has decided on every cell.
-        high (float or None): Upper end.
         percent_sure (float or None): Of the counted cells that are not
             doubtful.
         adjusted (float or None): Percent by :class:`SlideShares`; None too
             where the class's errors are not known.
-        adjusted_low (float or None): Lower end of its 95 % interval.
-        adjusted_high (float or None): Upper end.
+        adjusted_low, adjusted_high (float or None): Ends of its 95 % interval.
     """
 
     code: str
@@ -63,14 +60,12 @@ class SmearRow:
     """A counted class in one smear.
 
     Attributes:
-        smear (str): Its name.
-        code (str): Of the class.
+        smear, code (str): Of the smear and the class.
         count (int): Cells under this class.
         percent (float or None): Of the smear's counted cells; None without
             one, and so are the ends.
-        low (float or None): Lower end of its 95 % interval (Wilson), percent;
+        low, high (float or None): Ends of its 95 % interval (Wilson), percent;
             None too unless a person has decided on every cell.
-        high (float or None): Upper end.
     """
 
     smear: str
@@ -141,8 +136,7 @@ def differential(
             the one that a person chose.
         doubtful (np.ndarray): Those of them that are set apart (C,).
         scheme (Scheme): Which classes are counted, and their groups.
-        classes (Sequence[str]): Codes (C,).
-        full_names (Sequence[str]): Names (C,).
+        classes, full_names (Sequence[str]): Codes and names (C,).
         estimate (SlideShares): By the model's own suggestions, whatever a
             person has decided since. It is not shown where all is decided.
             Defaults to none.

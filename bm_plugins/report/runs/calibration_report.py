@@ -23,10 +23,8 @@ class CalibrationScore:
 
     Attributes:
         score (str): ``calibration_error`` or ``negative_log_likelihood``.
-        before (float): Of the probabilities as they are.
-        before_ends (tuple[float, float]): Its 95 % interval.
-        after (float): At the fitted temperature.
-        after_ends (tuple[float, float]): Its 95 % interval.
+        before, before_ends: Of the probabilities as they are; 95 % interval.
+        after, after_ends: At the fitted temperature; 95 % interval.
     """
 
     score: str

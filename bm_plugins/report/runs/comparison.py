@@ -35,10 +35,8 @@ class Difference:
     Attributes:
         score (str): Its name.
         pair (str): ``1``, ``2``, ... or ``mean``.
-        a (float): Score of A.
-        b (float): Score of B.
-        low (float): Lower end of the interval of b - a.
-        high (float): Upper end.
+        a, b (float): Scores of A and B.
+        low, high (float): Ends of the interval of b - a.
     """
 
     score: str
