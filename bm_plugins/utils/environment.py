@@ -10,14 +10,8 @@ from pathlib import Path
 from bm_plugins.errors import InputError
 
 PACKAGES = (
-    'torch',
-    'torchvision',
-    'numpy',
-    'mmengine',
-    'mmpretrain',
-    'mmcv',
-    'mmcv-lite',
-    'scikit-learn',
+    *('torch', 'torchvision', 'numpy', 'mmengine', 'mmpretrain', 'mmcv'),
+    *('mmcv-lite', 'scikit-learn'),
 )
 
 

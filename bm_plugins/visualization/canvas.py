@@ -9,12 +9,7 @@ from bm_plugins.utils.files import atomic_write
 
 # Okabe and Ito 2008, told apart by the colour-blind; three shapes of each.
 _COLOURS = (
-    '#0072B2',
-    '#E69F00',
-    '#009E73',
-    '#CC79A7',
-    '#56B4E9',
-    '#D55E00',
+    *('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00'),
     '#000000',
 )
 _SHAPES = ('o', '^', 's', 'D', 'v', 'P')

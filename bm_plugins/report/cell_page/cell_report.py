@@ -89,13 +89,7 @@ def _sure(code: int, row: Mapping, cells: Sequence[Mapping]) -> int:
 
 PARTS = Path(__file__).parent
 SCRIPTS = (
-    'counts',
-    'csv',
-    'store',
-    'card',
-    'gallery',
-    'panel',
-    'figures',
+    *('counts', 'csv', 'store', 'card', 'gallery', 'panel', 'figures'),
     'main',
 )
 TYPES = {b'\xff\xd8\xff': 'jpeg', b'\x89PN': 'png'}

@@ -8,24 +8,10 @@ from bm_plugins.utils.csv_file import write_csv
 from .differential import Differential
 
 HEADER = (
-    'kind',
-    'code',
-    'name',
-    'group',
-    'counted',
-    'count',
-    'doubtful',
-    'percent',
-    'low',
-    'high',
-    'percent_sure',
-    'adjusted',
-    'adjusted_low',
-    'adjusted_high',
-    'ratio',
-    'ratio_low',
-    'ratio_high',
-    'text',
+    *('kind', 'code', 'name', 'group', 'counted', 'count', 'doubtful'),
+    *('percent', 'low', 'high', 'percent_sure'),
+    *('adjusted', 'adjusted_low', 'adjusted_high'),
+    *('ratio', 'ratio_low', 'ratio_high', 'text'),
 )
 BY_SMEAR = ('smear', 'code', 'count', 'percent', 'low', 'high')
 
