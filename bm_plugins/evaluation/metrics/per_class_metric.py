@@ -15,7 +15,6 @@ from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
-    per_class_scores,
 )
 from bm_plugins.evaluation.functional.tolerant import (
     RECONSTRUCTION,
@@ -25,6 +24,8 @@ from bm_plugins.utils.csv_file import write_csv
 
 from .score_table import score_table
 from .scores import Figure, figures_of
+
+BY_CLASS = ('precision', 'recall', 'f1')
 
 
 class KeptBatch(NamedTuple):
@@ -178,30 +179,35 @@ class PerClassMetric(BaseMetric):
             neighbours = read_neighbours(self.neighbours, codes)
         predictions = scores.argmax(1)
         matrix = confusion_matrix(labels, predictions, len(codes))
-        self.class_scores = {
-            f'{score}/{code}': float(value)
-            for score, column in per_class_scores(matrix)._asdict().items()
-            for code, value, n in zip(
-                codes, column, matrix.sum(1), strict=True
-            )
-            if n and score != 'support'
-        }
         figures = figures_of(
-            labels,
-            scores,
-            codes,
-            self.min_support,
-            meta.get('train_support'),
-            neighbours,
-            self.replicates,
+            *(labels, scores, codes, self.min_support),
+            *(meta.get('train_support'), neighbours, self.replicates),
         )
+        self.class_scores = {
+            f'{score}/{code}': figure.value
+            for (score, code), figure in figures.items()
+            if score in BY_CLASS
+        }
         table = score_table(
             figures, codes, names, self.min_support, protocol, classifier
         )
         print_log(f'\n{table}', 'current')
         if self.out_dir is not None:
             os.makedirs(self.out_dir, exist_ok=True)
-            self._write_scores(codes, names, matrix)
+            self._write(
+                'per_class.csv',
+                ['code', 'name', 'support', *BY_CLASS],
+                (
+                    (code, name, n)
+                    + tuple(
+                        f'{figures[score, code].value:.6f}' if n else ''
+                        for score in BY_CLASS
+                    )
+                    for code, name, n in zip(
+                        codes, names, matrix.sum(1), strict=True
+                    )
+                ),
+            )
             self._write(
                 'figures.csv',
                 [field.name for field in fields(Figure)]
@@ -229,19 +235,6 @@ class PerClassMetric(BaseMetric):
         values = averages(matrix, self.min_support)
         extra = {n: f.value for (n, of), f in figures.items() if of == 'all'}
         return {name: float(v) for name, v in (values | extra).items()}
-
-    def _write_scores(
-        self, codes: Sequence[str], names: Sequence[str], matrix: np.ndarray
-    ) -> None:
-        scores = per_class_scores(matrix)
-        rows = []
-        for i, (code, name) in enumerate(zip(codes, names, strict=True)):
-            three = [f'{column[i]:.6f}' for column in scores[:3]]
-            if not scores.support[i]:
-                three = [''] * 3
-            rows.append([code, name, scores.support[i], *three])
-        header = ['code', 'name', 'support', 'precision', 'recall', 'f1']
-        self._write('per_class.csv', header, rows)
 
     def _write(self, name: str, header: list, rows: Iterable[list]) -> None:
         write_csv(os.path.join(self.out_dir, name), header, rows)
