@@ -12,6 +12,13 @@ from bm_plugins.errors import InputError
 
 from .unwrap import unwrap
 
+INSTEAD = (
+    'Leave it at 1. For a larger batch take more processes; for the same '
+    'batch in less memory train in bfloat16 '
+    '(optim_wrapper.type=AmpOptimWrapper optim_wrapper.dtype=bfloat16), or '
+    'take fewer or smaller views.'
+)
+
 
 class FastStepRunner(Runner):
     """mmengine's Runner with ``channels_last`` and ``compile``.
@@ -130,14 +137,6 @@ def _channels_last(_: nn.Module, inputs: tuple) -> tuple:
     if isinstance(images, Tensor) and images.dim() == 4:
         images = images.contiguous(memory_format=torch.channels_last)
     return (images, *rest)
-
-
-INSTEAD = (
-    'Leave it at 1. For a larger batch take more processes; for the same '
-    'batch in less memory train in bfloat16 '
-    '(optim_wrapper.type=AmpOptimWrapper optim_wrapper.dtype=bfloat16), or '
-    'take fewer or smaller views.'
-)
 
 
 def accumulated(optim_wrapper: OptimWrapper) -> int:

@@ -9,6 +9,11 @@ import cv2
 import numpy as np
 
 _buffers = threading.local()
+# Shrunk further, bilinear interpolation would skip pixels.
+AREA_FROM = 1.25
+# ITU-R 601-2, in BGR
+GREY = (0.114, 0.587, 0.299)
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -24,10 +29,6 @@ def scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     except (KeyError, TypeError):  # none yet, or too small
         buffers[name] = bytearray(math.prod(shape) * np.dtype(dtype).itemsize)
         return np.ndarray(shape, dtype, buffers[name])
-
-
-# Shrunk further, bilinear interpolation would skip pixels.
-AREA_FROM = 1.25
 
 
 def resize(crop: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -51,11 +52,6 @@ def blur(img: np.ndarray, sigma: float, out: np.ndarray) -> np.ndarray:
     return cv2.sepFilter2D(
         img, -1, kernel, kernel, out, borderType=cv2.BORDER_REPLICATE
     )
-
-
-# ITU-R 601-2, in BGR
-GREY = (0.114, 0.587, 0.299)
-BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 
 
 def jitter_hsv(

@@ -21,6 +21,11 @@ from bm_plugins.models.losses.swav_loss import swav_loss_of
 
 from .checkpoint_hook import last_good
 
+LOGGED = ('ln_k_share', 'spread', 'usage_entropy', 'dead_prototypes')
+# Of a prototype, over all ranks, that its use is judged by.
+LEAST_EMBEDDINGS = 10
+ADVICE = 'docs/small_data.md says what helped on 1,166 images'
+
 
 @dataclass
 class SwAVHealth:
@@ -170,12 +175,6 @@ def _check_views(views: MultiCropViews, dataset: BaseDataset) -> list[str]:
                 'or raise scale, in the views of MultiCropViews.'
             )
     return warnings
-
-
-LOGGED = ('ln_k_share', 'spread', 'usage_entropy', 'dead_prototypes')
-# Of a prototype, over all ranks, that its use is judged by.
-LEAST_EMBEDDINGS = 10
-ADVICE = 'docs/small_data.md says what helped on 1,166 images'
 
 
 @HOOKS.register_module()

@@ -7,6 +7,10 @@ from torch import Tensor
 
 from .objective import SoftmaxObjective
 
+# Between them the preconditioner is made anew.
+STAGES = (1e-2, 1e-3, 1e-4, 1e-5)
+MOST_EVALUATIONS = 2000
+
 
 class LBFGS:
     """Minimise one smooth convex function, one evaluation at a time.
@@ -100,11 +104,6 @@ class LBFGS:
             back = float((changed * direction).sum()) / curvature
             direction = direction + (share - back) * moved
         return direction
-
-
-# Between them the preconditioner is made anew.
-STAGES = (1e-2, 1e-3, 1e-4, 1e-5)
-MOST_EVALUATIONS = 2000
 
 
 class SoftmaxFits:

@@ -13,6 +13,11 @@ from torch import Tensor
 
 from bm_plugins.errors import InputError
 
+NOT_HERE = dict(
+    num_classes='supervised and linear_*.py configs, which have no views',
+    decode="type='GPUViews'",
+)
+
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a small tensor of the host, without waiting."""
@@ -59,12 +64,6 @@ class SyncFreeDataPreprocessor(ClsDataPreprocessor):
         """
         labels_to_device(data.get('data_samples'), self.device)
         return super().forward(data, training)
-
-
-NOT_HERE = dict(
-    num_classes='supervised and linear_*.py configs, which have no views',
-    decode="type='GPUViews'",
-)
 
 
 @MODELS.register_module()

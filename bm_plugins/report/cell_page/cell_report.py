@@ -26,6 +26,12 @@ from bm_plugins.utils.files import atomic_write
 FLAGS = ('unsure', 'unlike', '')
 # A section of more doubtful cells is divided by suggested class.
 LONG = 60
+PARTS = Path(__file__).parent
+SCRIPTS = (
+    *('counts', 'csv', 'store', 'card', 'gallery', 'panel', 'figures'),
+    'main',
+)
+TYPES = {b'\xff\xd8\xff': 'jpeg', b'\x89PN': 'png'}
 
 
 def sections(
@@ -85,14 +91,6 @@ def _sure(code: int, row: Mapping, cells: Sequence[Mapping]) -> int:
     came = sum(cell['corrected'] == code for cell in corrected)
     left = sum(not cell['flag'] and cell['code'] == code for cell in corrected)
     return row['count'] - row['doubtful'] - came + left
-
-
-PARTS = Path(__file__).parent
-SCRIPTS = (
-    *('counts', 'csv', 'store', 'card', 'gallery', 'panel', 'figures'),
-    'main',
-)
-TYPES = {b'\xff\xd8\xff': 'jpeg', b'\x89PN': 'png'}
 
 
 @dataclass(frozen=True)

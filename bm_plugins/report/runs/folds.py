@@ -18,6 +18,15 @@ from .run_folder import Run, classifiers_of
 SUMMARY = 'summary.csv'
 FOLDS = 'folds.csv'
 PROTOCOL = 'protocol.json'
+_MAIN = (
+    ('accuracy', 'accuracy'),
+    ('balanced_accuracy', 'balanced accuracy'),
+    ('macro_precision', 'macro precision'),
+    ('macro_recall', 'macro recall'),
+    ('macro_f1', 'macro F1'),
+    ('macro_f1_min_support', 'macro F1, n ≥ {} in the fold'),
+    ('weighted_f1', 'weighted F1'),
+)
 
 
 @dataclass(frozen=True)
@@ -127,17 +136,6 @@ def write_folds(runs: Sequence[Run], folder: Path, protocol: str) -> None:
 def read_protocol(folder: Path) -> str:
     """The protocol that :func:`write_folds` noted."""
     return json.loads((folder / PROTOCOL).read_text())['protocol']
-
-
-_MAIN = (
-    ('accuracy', 'accuracy'),
-    ('balanced_accuracy', 'balanced accuracy'),
-    ('macro_precision', 'macro precision'),
-    ('macro_recall', 'macro recall'),
-    ('macro_f1', 'macro F1'),
-    ('macro_f1_min_support', 'macro F1, n ≥ {} in the fold'),
-    ('weighted_f1', 'weighted F1'),
-)
 
 
 def folds_report(
