@@ -266,7 +266,8 @@ def _facts(file: str | Path) -> tuple[tuple[int, int], _Pair | None] | None:
                 with Image.open(stream) as image:
                     size, tags = image.size, image.getexif()
                     # Exif first: of it Pillow's dpi is that across alone.
-                    said = [_resolution(tags), _of_inches(image.info)]
+                    dpi = image.info.get('dpi', (None, None))
+                    said = [_resolution(tags), _per(_UNITS['inch'], *dpi)]
     except Exception:  # a damaged header; who reads the pixels says it
         return None
     scale = next(filter(_is_microscope, said), None)
@@ -319,10 +320,6 @@ def _resolution(tags: _Tags) -> _Pair | None:
     """TIFF's and Exif's resolution, in inches unless they say otherwise."""
     factor = {2: _UNITS['inch'], 3: _UNITS['cm']}.get(tags.get(296, 2))
     return _per(factor, tags.get(282), tags.get(283))
-
-
-def _of_inches(info: Mapping[str, Any]) -> _Pair | None:
-    return _per(_UNITS['inch'], *info.get('dpi', (None, None)))
 
 
 def _per(factor: float | None, across: Any, down: Any) -> _Pair | None:

@@ -149,16 +149,14 @@ class FeatureCache:
                 stream.write(json.dumps(header).encode() + b'\n')
                 stream.write(values.data.cast('B'))
             # What a killed run left half is among them.
-            files = [(f.stat().st_mtime_ns, f) for f in self._files()]
+            found = self.folder.glob('*.features*')
+            files = [(f.stat().st_mtime_ns, f) for f in found]
             for _, old in sorted(files, reverse=True)[self.keep :]:
                 old.unlink(missing_ok=True)
         except (OSError, InputError) as error:
             _say(f'Features are not cached: {error}')
             return
         _say(f'Features cached in {file}')
-
-    def _files(self) -> list[Path]:
-        return [*self.folder.glob('*.features*')]
 
 
 def _checksum(values: np.ndarray) -> str:
