@@ -33,8 +33,6 @@ def fit_softmax_regression(
     labels: Tensor,
     num_classes: int,
     l2: float,
-    start: Tensor | None = None,
-    tolerance: float = 1e-6,
     spectrum: Spectrum | None = None,
     class_weight: str | None = 'balanced',
 ) -> Tensor:
@@ -50,10 +48,6 @@ def fit_softmax_regression(
         labels (Tensor): (N,) int64.
         num_classes (int): Number C of classes.
         l2 (float): Weight of the squared norm of W; b is free.
-        start (Tensor, optional): (D + 1, C), where to start. Defaults to
-            W = 0 and b = the logarithm of the classes' shares.
-        tolerance (float): Greatest gradient at which to stop. Defaults to
-            1e-6.
         spectrum (Spectrum, optional): :func:`weighted_axes` of the features,
             where known. Defaults to None: they are computed.
         class_weight (str, optional): As for :class:`SoftmaxObjective`.
@@ -66,10 +60,8 @@ def fit_softmax_regression(
     objective = SoftmaxObjective(
         features, labels, spectrum, class_weight=class_weight
     )
-    if start is not None:
-        start = start[None, :, present]
-    fits = SoftmaxFits(objective, start)
-    fits.minimise(l2, tolerance)
+    fits = SoftmaxFits(objective)
+    fits.minimise(l2, tolerance=1e-6)
     whole = fits.thetas.new_zeros(features.size(1) + 1, num_classes)
     whole[-1] = -1e4  # finite in half precision too
     whole[:, present] = fits.thetas[0]

@@ -19,6 +19,7 @@ from bm_plugins.evaluation.linear.probe import (
     fit_linear_probe,
     fit_softmax_regression,
 )
+from bm_plugins.evaluation.linear.solver import SoftmaxFits
 from tests.evaluation.blobs import SHARES, blobs
 
 WEIGHTINGS = pytest.mark.parametrize('class_weight', ['balanced', None])
@@ -55,7 +56,10 @@ def test_warm_start_ends_where_a_cold_one_does():
     x, y = blobs()
     cold = fit_softmax_regression(x, y, 4, 1e-3)
     start = fit_softmax_regression(x, y, 4, 1.0)
-    warm = fit_softmax_regression(x, y, 4, 1e-3, start)
+    axes = objective.weighted_axes(x, y, 'balanced')
+    fits = SoftmaxFits(SoftmaxObjective(x, y, axes), start[None])
+    fits.minimise(1e-3, tolerance=1e-6)
+    warm = fits.thetas[0]
     torch.testing.assert_close(warm[:-1], cold[:-1], rtol=0, atol=1e-3)
 
 
