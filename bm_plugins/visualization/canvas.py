@@ -44,3 +44,8 @@ def save(figure: Figure, file: Path, dpi: int = 120) -> None:
 def note(figure: Figure, text: str) -> None:
     """What the picture rests on, in small print below it."""
     figure.supxlabel(text, fontsize=8, x=0.01, ha='left')
+
+
+def title(code: str, name: str) -> str:
+    """A class's name and code."""
+    return name if name == code else f'{name} ({code})'

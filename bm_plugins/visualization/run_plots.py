@@ -15,7 +15,7 @@ from bm_plugins.evaluation.functional.intervals import wilson
 from bm_plugins.report.runs.run_folder import Run
 from bm_plugins.utils.files import make_folder
 
-from .canvas import BLUE, ORANGE, new_figure, note, save
+from .canvas import BLUE, ORANGE, new_figure, note, save, title
 
 
 def run_pictures(
@@ -177,11 +177,6 @@ def reliability_picture(run: Run, temperature: float | None = None) -> Figure:
         'Orange: mean confidence of the bin, where a calibrated bar ends.',
     )
     return figure
-
-
-def title(code: str, name: str) -> str:
-    """A class's name and code."""
-    return name if name == code else f'{name} ({code})'
 
 
 def _rests_on(run: Run) -> str:

@@ -24,8 +24,7 @@ from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
 from bm_plugins.utils.files import make_folder
 
-from .canvas import mark, new_figure, note, save
-from .run_plots import title
+from .canvas import mark, new_figure, note, save, title
 
 
 def tsne(
