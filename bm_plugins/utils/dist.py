@@ -5,13 +5,19 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch.distributed as dist
-from mmengine.dist import get_dist_info, get_world_size
 
 from bm_plugins.errors import InputError
 
 # Rank 0 may read for days while the others wait; in seconds.
 PATIENCE = 7 * 24 * 3600
 T = TypeVar('T')
+
+
+def rank_and_size() -> tuple[int, int]:
+    """This process's rank, and how many there are."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
 
 
 def from_first(function: Callable[[], T]) -> T:
@@ -23,7 +29,7 @@ def from_first(function: Callable[[], T]) -> T:
     Raises:
         InputError: As in rank 0, or another process has ended.
     """
-    rank, size = get_dist_info()
+    rank, size = rank_and_size()
     result = error = None
     if rank == 0:
         try:
@@ -47,7 +53,7 @@ def wait_for_all() -> None:
     Raises:
         InputError: Another one has ended.
     """
-    if get_world_size() > 1:
+    if rank_and_size()[1] > 1:
         _alive(dist.barrier)
 
 

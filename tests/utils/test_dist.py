@@ -1,10 +1,9 @@
 """Processes of one run, as real ones."""
 
 import pytest
-from mmengine.dist import get_dist_info
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.dist import from_first, wait_for_all
+from bm_plugins.utils.dist import from_first, rank_and_size, wait_for_all
 
 
 def _wrong():
@@ -12,7 +11,7 @@ def _wrong():
 
 
 def _share(folder):
-    rank, size = get_dist_info()
+    rank, size = rank_and_size()
     assert size == 2
     assert from_first(lambda: (rank, 'told')) == (0, 'told')
     with pytest.raises(InputError, match='^wrong$'):
@@ -27,7 +26,7 @@ def test_two_processes(run_ranks, tmp_path):
 
 
 def test_one_process():
-    assert get_dist_info() == (0, 1)
+    assert rank_and_size() == (0, 1)
     assert from_first(lambda: 3) == 3
     with pytest.raises(InputError, match='wrong'):
         from_first(_wrong)

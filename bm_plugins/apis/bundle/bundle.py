@@ -18,7 +18,7 @@ class Validation:
         logits (Tensor): (V, C) float32, before the temperature.
         labels (Tensor): True classes (V,) int64.
         distances (Tensor): Distance to the reference cells (V,) float32, by
-            :func:`bm_plugins.evaluation.functional.neighbours.knn_distance`.
+            :func:`bm_plugins.evaluation.functional.feature_distance.knn_distance`.
     """
 
     logits: Tensor

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.conformal import (
-    bound_of_next,
     conformal_thresholds,
     prediction_sets,
 )
-from bm_plugins.evaluation.functional.neighbours import knn_distance
+from bm_plugins.evaluation.functional.feature_distance import (
+    distance_threshold,
+    knn_distance,
+)
 
 from .bundle import Bundle
 from .bundle_model import build_model, full_float32
@@ -108,7 +110,7 @@ class CellPredictor:
                 f'images of the bundle allow {1 / (number + 1):.2g} at least. '
                 'Give more, or publish the model with more calibration images.'
             )
-        self.like = bound_of_next(held.distances, LIKE)
+        self.like = distance_threshold(held.distances, LIKE)
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmengine.dist import get_dist_info
 
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
+from bm_plugins.utils.dist import rank_and_size
 from bm_plugins.utils.progress import Progress
 
 from .cell_images import CellImages, read_chunks
@@ -46,7 +46,7 @@ def predict_share(
     Raises:
         InputError: A part cannot be written, or the memory is too small.
     """
-    rank, size = get_dist_info()
+    rank, size = rank_and_size()
     mine = range(rank, number_of_chunks(cells, chunk), size)
     missing = [number for number in mine if not parts.has(number)]
     ranges = [

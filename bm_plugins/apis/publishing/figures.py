@@ -13,10 +13,12 @@ from bm_plugins.evaluation.functional.calibration import (
     fit_temperature,
 )
 from bm_plugins.evaluation.functional.conformal import (
-    bound_of_next,
     conformal_thresholds,
     coverage,
     prediction_sets,
+)
+from bm_plugins.evaluation.functional.feature_distance import (
+    distance_threshold,
 )
 from bm_plugins.evaluation.functional.intervals import wilson
 from bm_plugins.evaluation.functional.prevalence import (
@@ -123,7 +125,7 @@ def bundle_figures(
             hits = coverage(sets[own], labels[own])
             result['coverage', code] = _share('coverage', code, *hits, 1)
     classes = len(np.unique(labels))
-    limit = bound_of_next(validation.distances, LIKE)
+    limit = distance_threshold(validation.distances, LIKE)
     for name, hits in (
         ('coverage', coverage(sets, labels)[0]),
         ('one_class', (sets.sum(1) == 1).sum()),

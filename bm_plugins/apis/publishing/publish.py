@@ -16,7 +16,7 @@ from bm_plugins.compat.safe_loading import config_text, load
 from bm_plugins.datasets import Matek
 from bm_plugins.engine.features.features import some_of_each
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.neighbours import knn_distance
+from bm_plugins.evaluation.functional.feature_distance import knn_distance
 from bm_plugins.utils.config_text import parse_config
 
 from .card import write_card

@@ -14,8 +14,7 @@ def bound_of_next(values: np.ndarray, level: float) -> float:
     value, exchangeable with them, is no greater with probability k / (n + 1)
     or more, whatever their distribution (Angelopoulos and Bates 2021,
     arXiv:2107.07511, theorem 1). The plain quantile promises less than
-    ``level``. Of distances to known cells it is the conformal test for
-    outliers of Bates et al. 2023 (arXiv:2104.08279).
+    ``level``.
 
     Args:
         values (np.ndarray): Values (n,), as an array or a CPU tensor.

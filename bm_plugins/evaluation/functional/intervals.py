@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import beta, binomtest, t
+from scipy.special import betaincinv, stdtrit
 
 from bm_plugins.errors import InputError
 
@@ -69,8 +69,8 @@ def goutte_gaussier(hits: np.ndarray, errors: np.ndarray) -> np.ndarray:
         an error.
     """
     hits, errors = np.asarray(hits, float), np.asarray(errors, float)
-    low = beta.ppf(0.025, hits + 0.3, errors + 0.7)
-    high = beta.ppf(0.975, hits + 0.7, errors + 0.3)
+    low = betaincinv(hits + 0.3, errors + 0.7, 0.025)
+    high = betaincinv(hits + 0.7, errors + 0.3, 0.975)
     q = np.stack([np.where(hits, low, 0), np.where(errors, high, 1)])
     return 2 * q / (1 + q)
 
@@ -190,7 +190,7 @@ def fold_interval(scores: np.ndarray) -> np.ndarray:
     if k < 2:
         return np.full(2, np.nan)
     variance = scores.var(ddof=1) * (1 / k + 1 / (k - 1))
-    half = t.ppf(0.975, k - 1) * np.sqrt(variance)
+    half = stdtrit(k - 1, 0.975) * np.sqrt(variance)
     return scores.mean() + np.array([-half, half])
 
 
@@ -211,6 +211,8 @@ def mcnemar(
         tuple[int, int, float]: Images that the first alone and the second
         alone has right, and the p-value.
     """
+    from scipy.stats import binomtest  # half a second
+
     right, other = first == labels, second == labels
     a, b = int((right & ~other).sum()), int((other & ~right).sum())
     return a, b, float(binomtest(a, a + b).pvalue) if a + b else 1.0

@@ -1,10 +1,8 @@
-"""Nearest neighbours by cosine: their classes, and how far they are."""
+"""Nearest neighbours by cosine, and their classes."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-
-from bm_plugins.errors import InputError
 
 # Similarities held at once; 64 MiB as float32.
 _AT_ONCE = 2**24
@@ -65,45 +63,3 @@ def weighted_knn(
     weights = (values / temperature).softmax(1)
     votes = weights.new_zeros(len(features), num_classes)
     return votes.scatter_add_(1, labels[rows], weights)
-
-
-def knn_distance(
-    features: Tensor, reference: Tensor, neighbours: int = 5
-) -> Tensor:
-    """Mean cosine distance to the nearest reference cells.
-
-    Sun et al. 2022, "Out-of-Distribution Detection with Deep Nearest
-    Neighbors" (arXiv:2204.06507), section 3, with the mean over the k nearest
-    instead of the k-th, as Angiulli and Pizzuti 2002. Of features of unit
-    length, half the squared Euclidean distance is the cosine distance. A
-    feature vector of zeros is at distance 1 of everything.
-
-    Args:
-        features (Tensor): Features (N, D) of the cells, of any float type.
-        reference (Tensor): Features (M, D) of known cells, same device.
-        neighbours (int): Number k of nearest ones; no more than there are
-            count. Defaults to 5.
-
-    Returns:
-        Tensor: Distances (N,) float32, from 0 (same direction) to 2.
-
-    Raises:
-        InputError: There is no reference cell, D differs, or a feature is
-            infinite or no number.
-    """
-    if not len(reference) or features.shape[1] != reference.shape[1]:
-        raise InputError(
-            f'features are {tuple(features.shape)} and reference cells '
-            f'{tuple(reference.shape)}; expected at least one reference cell '
-            'and as many columns in both: take them from the same model.'
-        )
-    similarity, _ = nearest(features.float(), reference.float(), neighbours)
-    # Rounding alone can make the distance to oneself negative.
-    distances = (1 - similarity.mean(1)).clamp(min=0)
-    if not distances.isfinite().all():
-        raise InputError(
-            f'{int((~distances.isfinite()).sum())} of {len(distances)} cells '
-            'have features that are infinite or not numbers: the model is '
-            'broken. Train or convert it again.'
-        )
-    return distances
