@@ -51,7 +51,7 @@ The test suite does the same once or more, and besides it kills a run at 20
 places within the write of a checkpoint
 (`tests/engine/test_checkpoint_hook.py`), resumes with averaged weights, mixup,
 AdamW and other numbers of workers (`tests/engine/test_train_loop.py`), writes
-into a read-only folder (`tests/test_atomic_write.py`), and loads 20 crafted
+into a read-only folder (`tests/utils/test_files.py`), and loads 20 crafted
 checkpoints (`tests/compat/test_safe_loading.py`).
 
 A real Slurm (22.05, one machine, two tasks, `PreemptMode=REQUEUE`) is tried by

@@ -158,8 +158,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise InputError(f'--{name} {value}: expected 1 or more.')
     from benchmarks.text import lines
 
-    from bm_plugins.utils.atomic_write import atomic_write
     from bm_plugins.utils.environment import machine
+    from bm_plugins.utils.files import atomic_write
 
     # Upstream's, in every turn and process.
     warnings.simplefilter('ignore', UserWarning)

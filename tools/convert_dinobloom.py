@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         timm_name,
     )
     from bm_plugins.models import TimmEncoder
-    from bm_plugins.utils.atomic_write import atomic_write
+    from bm_plugins.utils.files import atomic_write
 
     weights = convert_dinobloom(load(args.checkpoint, 'cpu'), args.checkpoint)
     name, size = timm_name(weights, args.checkpoint)

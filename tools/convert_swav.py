@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from bm_plugins import plugins  # noqa: F401
     from bm_plugins.compat.safe_loading import load
     from bm_plugins.engine.checkpoints.swav_conversion import convert_swav
-    from bm_plugins.utils.atomic_write import atomic_write
+    from bm_plugins.utils.files import atomic_write
 
     checkpoint = load(args.checkpoint)
     cfg = Config.fromfile(args.config)

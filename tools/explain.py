@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from bm_plugins.apis.bundle.bundle_file import load_bundle
     from bm_plugins.apis.explanation.explain import explain
     from bm_plugins.apis.explanation.page import write_nearest, write_page
-    from bm_plugins.utils.optional_package import need_packages
-    from bm_plugins.utils.output_folder import make_folder
+    from bm_plugins.utils.environment import need_packages
+    from bm_plugins.utils.files import make_folder
     from bm_plugins.utils.progress import track
     from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
 

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from bm_plugins.experiments.cross_validation import cross_validate
-    from bm_plugins.report.runs.folds_report import folds_report
+    from bm_plugins.report.runs.folds import folds_report
     from bm_plugins.utils.run_manifest import write_run_manifest
 
     gpus = args.gpus or torch.cuda.device_count() or 1

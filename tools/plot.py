@@ -26,7 +26,7 @@ from bm_plugins.errors import InputError
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments, draw, name the files and note what was read."""
     args = parse(argv)
-    from bm_plugins.utils.output_folder import make_folder
+    from bm_plugins.utils.files import make_folder
     from bm_plugins.utils.run_manifest import write_run_manifest
 
     make_folder(args.out)

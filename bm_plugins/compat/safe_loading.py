@@ -166,14 +166,10 @@ def _other_kind(filename: str) -> str:
 
 
 def config_text(filename: str) -> str:
-    """Text of the config that a checkpoint was trained with, as data.
+    """Text of the config that a checkpoint of :func:`load` was trained with.
 
-    Args:
-        filename (str): Path of a file that :func:`load` takes.
-
-    Returns:
-        str: Its ``meta['cfg']``, Python from who knows where, which is never
-        to be executed; empty if there is none.
+    Its ``meta['cfg']``, Python from who knows where, which is never to be
+    executed; empty if there is none.
     """
     if str(filename).endswith('.safetensors'):
         return ''

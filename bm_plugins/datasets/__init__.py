@@ -9,7 +9,7 @@ _PLACES = dict(
     Matek='.matek',
     MultiCropViews='.transforms.multi_crop',
     PackViews='.transforms.pack_views',
-    collate_views='.transforms.collate_views',
+    collate_views='.transforms.pack_views',
 )
 __all__ = [*_PLACES]
 __getattr__, __dir__ = lazy_names(__name__, _PLACES)

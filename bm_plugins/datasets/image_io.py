@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from bm_plugins.errors import InputError, UnreadableImage
+from bm_plugins.utils.csv_file import write_csv
 from bm_plugins.utils.progress import track
 
 from .layout import IMAGE_ENDINGS, OTHER_IMAGES
@@ -85,16 +86,10 @@ def decode_image(content: bytes, bits: int | None = None) -> np.ndarray:
 
 
 def pillow_pixels(image: Image.Image) -> np.ndarray:
-    """The pixels of an image that Pillow holds, as those of its file.
-
-    Args:
-        image (Image.Image): Of 8 bits a channel, in any mode.
-
-    Returns:
-        np.ndarray: BGR (H, W, 3), uint8.
+    """BGR (H, W, 3), uint8, of an image that Pillow holds, as of its file.
 
     Raises:
-        UnreadableImage: Its values are of more bits.
+        UnreadableImage: Its values are of more than 8 bits a channel.
     """
     rgb = np.asarray(_as_rgb(ImageOps.exif_transpose(image)))
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
@@ -141,9 +136,6 @@ def _by_opencv(content: bytes) -> np.ndarray:
 def jpeg_shape(content: bytes) -> tuple[int, int] | None:
     """Height and width of a plain JPEG, read from its header.
 
-    Args:
-        content (bytes): The file.
-
     Returns:
         tuple[int, int] or None: In pixels; None for another format, for one
         that is not in three colours, and for a camera's, which may have to be
@@ -168,14 +160,7 @@ def jpeg_shape(content: bytes) -> tuple[int, int] | None:
 
 
 def read_content(path: str, folder: str | Path) -> bytes:
-    """Read an image file of which no end is missing.
-
-    Args:
-        path (str): Path relative to ``folder``.
-        folder (str or Path): The image folder.
-
-    Returns:
-        bytes: The file.
+    """Read an image file under ``folder`` of which no end is missing.
 
     Raises:
         UnreadableImage: It cannot be used; the message is the reason alone.
@@ -214,15 +199,9 @@ def read_content(path: str, folder: str | Path) -> bytes:
 def read_image(
     path: str, folder: str | os.PathLike = '.', bits: int | None = None
 ) -> np.ndarray:
-    """Read an image of which nothing is missing.
+    """Read an image (H, W, 3), uint8, BGR, of which nothing is missing.
 
-    Args:
-        path (str): Path relative to ``folder``.
-        folder (str or Path): Defaults to the current one.
-        bits (int, optional): As for :func:`decode_image`.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, BGR.
+    ``path`` is relative to ``folder``, ``bits`` as for :func:`decode_image`.
 
     Raises:
         UnreadableImage: It cannot be used; the message is the reason alone.
@@ -271,6 +250,22 @@ def find_faults(
             for path, reason in zip(paths, reasons, strict=True)
             if reason
         }
+
+
+def write_faults(
+    file: str | Path, faults: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Write ``path,reason``; names that are no UTF-8 with backslashes.
+
+    Returns:
+        list[tuple[str, str]]: The rows.
+    """
+    rows = [
+        (path.encode(errors='backslashreplace').decode(), reason)
+        for path, reason in faults.items()
+    ]
+    write_csv(file, ['path', 'reason'], rows)
+    return rows
 
 
 def check_workers(workers: int) -> None:

@@ -40,9 +40,6 @@ _THUMBNAILS = 'synofile_thumb_'
 def find_image_folder(data_root: str | Path) -> Path:
     """The release's or the mirror's image folder, else ``data_root`` itself.
 
-    Args:
-        data_root (str or Path): Folder of the collection.
-
     Returns:
         Path: The folder that manifest paths are relative to.
     """
@@ -113,9 +110,6 @@ def labels_of(paths: Iterable[str], classes: Sequence[str]) -> list[str]:
     Args:
         paths (Iterable[str]): Paths relative to the image folder, with ``/``.
         classes (Sequence[str]): The known codes.
-
-    Returns:
-        list[str]: One code a path.
 
     Raises:
         InputError: Folder and prefix differ, or neither is a known code; or
@@ -241,6 +235,15 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 def _holds(outer: str, inner: str) -> bool:
     return os.path.commonpath((outer, inner)) == outer
+
+
+def check_some(images: Sequence[str], folder: str | Path) -> None:
+    """Raise InputError where a folder holds no images."""
+    if not images:
+        raise InputError(
+            f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'
+            '00001.jpg or <CODE>/<file>.jpg.'
+        )
 
 
 def list_pictures(folder: str | Path, depth: int | None = None) -> list[str]:

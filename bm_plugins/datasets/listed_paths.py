@@ -103,7 +103,7 @@ def unmatched(
     folder: str | Path,
     example: str = '',
 ) -> InputError:
-    """The error for rows that match no image.
+    """The error for rows of a list that match no image.
 
     Args:
         where (str): The list.
@@ -125,10 +125,6 @@ def on_disk(
     paths: Sequence[str], folder: str | Path
 ) -> tuple[list[str], list[int]]:
     """Paths as the folder spells them; each folder below it is listed once.
-
-    Args:
-        paths (Sequence[str]): Paths (N,), relative to ``folder``.
-        folder (str or Path): The image folder.
 
     Returns:
         tuple: The paths (N,), and the numbers of those that are not there,
@@ -177,15 +173,10 @@ def on_disk(
 def check_files(
     paths: Sequence[str], folder: str | Path, manifest: str | Path
 ) -> None:
-    """Each file is there; a folder is listed once, no file is opened.
-
-    Args:
-        paths (Sequence[str]): Paths relative to ``folder``.
-        folder (str or Path): The image folder.
-        manifest (str or Path): What names them, for the error.
+    """Each file under ``folder`` is there; no file is opened.
 
     Raises:
-        InputError: The folder or a file is missing.
+        InputError: The folder, or a file that ``manifest`` names, is missing.
     """
     if not os.path.isdir(folder):
         raise InputError(f'image folder {folder} does not exist.')

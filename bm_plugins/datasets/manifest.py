@@ -11,8 +11,8 @@ from unicodedata import normalize
 from mmengine.logging import print_log
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import has_column, read_csv, write_csv
+from bm_plugins.utils.files import atomic_write
 
 from .class_set import check_classes
 from .layout import labels_of
@@ -115,7 +115,7 @@ def label_indices(
     classes: Sequence[str],
     file: str | Path,
 ) -> list[int]:
-    """Class indices; a code must be known and agree with its path.
+    """Class index (N,) of each path; a code must be known and agree with it.
 
     It need not agree where the manifest has a column ``predicted``: a person
     then chose the codes, wherever the files lie.
@@ -125,9 +125,6 @@ def label_indices(
         codes (Sequence[str]): Column ``label`` (N,).
         classes (Sequence[str]): The known codes, in label order.
         file (str or Path): The manifest.
-
-    Returns:
-        list[int]: One a path (N,).
 
     Raises:
         InputError: A code is unknown, or its path says another.
@@ -201,14 +198,9 @@ def say_unverified(manifest: str, data_root: str) -> None:
 
 
 def read_stamp(manifest: str | Path) -> dict | None:
-    """The stamp of just this manifest, or None.
+    """What :func:`write_stamp` noted of just this manifest.
 
-    Args:
-        manifest (str or Path): The manifest.
-
-    Returns:
-        dict or None: What :func:`write_stamp` noted; None where there is no
-        stamp or the manifest has changed since.
+    None where there is no stamp, or the manifest has changed since.
     """
     try:
         stamp = json.loads(stamp_file(manifest).read_text())
@@ -223,13 +215,7 @@ def bits_of(
 ) -> int | None:
     """Range of the images' 16-bit values: as the stamp says, else looked up.
 
-    Args:
-        manifest (str or Path): The manifest.
-        paths (Sequence[str]): All its paths.
-        folder (str or Path): The image folder.
-
-    Returns:
-        int or None: As :func:`value_bits`, and its errors.
+    As :func:`value_bits`, and its errors.
     """
     stamp = read_stamp(manifest) or {}
     if 'bits' in stamp:
@@ -238,15 +224,7 @@ def bits_of(
 
 
 def protocol_of(manifest: str | Path, fold: int | None) -> str:
-    """How the test part was chosen, for a report.
-
-    Args:
-        manifest (str or Path): The manifest.
-        fold (int, optional): The fold that is the test part.
-
-    Returns:
-        str: As its stamp says; else that its origin is not recorded.
-    """
+    """How the test part was chosen, for a report."""
     said = (read_stamp(manifest) or {}).get('protocol', {})
     name = Path(manifest).name
     if fold is None:

@@ -14,11 +14,10 @@ from bm_plugins.datasets.splits.stratified_split import (
 )
 from bm_plugins.datasets.synthetic.collection import MARKER
 from bm_plugins.errors import InputError
-from bm_plugins.utils.csv_file import write_csv
 
 from .class_set import check_classes, did_you_mean
-from .image_io import find_faults
-from .layout import existing_image_folder, labels_of, list_images
+from .image_io import find_faults, write_faults
+from .layout import check_some, existing_image_folder, labels_of, list_images
 from .manifest import (
     label_indices,
     read_manifest,
@@ -106,11 +105,7 @@ def prepare(
         )
     _check_target(manifest)
     images, others = list_images(folder)
-    if not images:
-        raise InputError(
-            f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'
-            '00001.jpg or <CODE>/<file>.jpg.'
-        )
+    check_some(images, folder)
     labels = dict(zip(images, labels_of(images, classes), strict=True))
     _check_present(labels, classes, folder)
     given = read_given(
@@ -299,11 +294,7 @@ def _check_target(manifest: Path) -> None:
 
 def _report(faults: dict[str, str], file: Path) -> None:
     """Print the first faults and write all of them."""
-    rows = [
-        (path.encode(errors='backslashreplace').decode(), reason)
-        for path, reason in faults.items()
-    ]
-    write_csv(file, ['path', 'reason'], rows)
+    rows = write_faults(file, faults)
     print(f'Left out, all in {file}:')
     for path, reason in rows[:20]:
         print(f'  {path}: {reason}')

@@ -46,8 +46,7 @@ class Scale:
     """What the images of a collection have in common.
 
     Attributes:
-        width (int): Usual width, pixels.
-        height (int): Usual height, pixels.
+        width, height (int): The usual ones, pixels.
         um_per_px (float, optional): None where it is not known.
         share (float): Of the images, those of this size.
     """
@@ -69,11 +68,7 @@ class Scale:
 def noted_scale(info: Mapping[str, Any] | None) -> Scale | None:
     """The scale in a manifest's stamp or a bundle's ``info``.
 
-    Args:
-        info (Mapping, optional): Perhaps with ``scale``.
-
-    Returns:
-        Scale or None: None where an earlier version wrote it.
+    None where an earlier version wrote it.
     """
     noted = (info or {}).get('scale')
     if not noted:
@@ -248,9 +243,6 @@ def file_um_per_px(file: str | Path) -> _Pair | None:
     OME-TIFF, ImageJ and Aperio descriptions, then the resolution of TIFF,
     JPEG, PNG, BMP and Exif.
 
-    Args:
-        file (str or Path): The image.
-
     Returns:
         tuple[float, float] or None: µm per pixel across and down, of the
         image as it is turned.
@@ -274,7 +266,8 @@ def _facts(file: str | Path) -> tuple[tuple[int, int], _Pair | None] | None:
                 with Image.open(stream) as image:
                     size, tags = image.size, image.getexif()
                     # Exif first: of it Pillow's dpi is that across alone.
-                    said = [_resolution(tags), _of_inches(image.info)]
+                    dpi = image.info.get('dpi', (None, None))
+                    said = [_resolution(tags), _per(_UNITS['inch'], *dpi)]
     except Exception:  # a damaged header; who reads the pixels says it
         return None
     scale = next(filter(_is_microscope, said), None)
@@ -327,10 +320,6 @@ def _resolution(tags: _Tags) -> _Pair | None:
     """TIFF's and Exif's resolution, in inches unless they say otherwise."""
     factor = {2: _UNITS['inch'], 3: _UNITS['cm']}.get(tags.get(296, 2))
     return _per(factor, tags.get(282), tags.get(283))
-
-
-def _of_inches(info: Mapping[str, Any]) -> _Pair | None:
-    return _per(_UNITS['inch'], *info.get('dpi', (None, None)))
 
 
 def _per(factor: float | None, across: Any, down: Any) -> _Pair | None:

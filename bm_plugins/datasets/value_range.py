@@ -46,10 +46,8 @@ class DeepImage:
     def to_8_bits(self, bits: int | None = None) -> np.ndarray:
         """The values as uint8, of the same shape.
 
-        Args:
-            bits (int, optional): As :func:`value_bits` found for all files.
-                Defaults to None: where the file does not say its range, this
-                image's own values decide.
+        ``bits`` is what :func:`value_bits` found for all; None: where the
+        file does not say its range, this image's own values decide.
 
         Raises:
             UnreadableImage: The values are not of the range of the other
@@ -78,9 +76,6 @@ def read_deep(content: bytes) -> DeepImage | None:
 
     Its range stands in TIFF's BitsPerSample and MaxSampleValue or PNG's sBIT,
     or nowhere.
-
-    Args:
-        content (bytes): The file.
 
     Returns:
         DeepImage or None: None for any other file.

@@ -23,12 +23,9 @@ def check(data_root: str | None = None) -> list[Finding]:
 
 
 def without(built_for: str | None, driver_version: str | None) -> Finding:
-    """Why torch sees no GPU.
+    """Why torch, built for a CUDA version or none, sees no GPU.
 
-    Args:
-        built_for (str, optional): CUDA version of torch; None: CPU only.
-        driver_version (str, optional): Of NVIDIA's driver; None: there is
-            none.
+    ``driver_version`` is that of NVIDIA's driver; None: there is none.
     """
     if driver_version is None:
         text = (

@@ -22,12 +22,7 @@ def check(data_root: str | None = None) -> list[Finding]:
 
 
 def check_disk(free: int, writable: bool) -> Finding:
-    """Room for checkpoints, some 0.3 GB each of a ResNet-50, and features.
-
-    Args:
-        free (int): Bytes.
-        writable (bool): Whether work_dirs can be made.
-    """
+    """Room for checkpoints, some 0.3 GB each of a ResNet-50, in bytes."""
     text = f'{free / GIB:.1f} GiB free here'
     if not writable:
         text = 'this folder is read-only: give each run a --work-dir.'
@@ -44,8 +39,7 @@ def check_disk(free: int, writable: bool) -> Finding:
 def check_shared(free: int | None) -> Finding:
     """Batches go from the loaders' processes to the trainer through it.
 
-    Args:
-        free (int, optional): Bytes of it; None: there is no such folder.
+    ``free`` is in bytes; None: there is no such folder.
     """
     less = (
         'with loaders that have processes a run dies of a bus error. Start '

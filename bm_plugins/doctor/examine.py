@@ -8,24 +8,16 @@ from .finding import PROBLEM, WARNING, Finding
 # Modules beside this one; each has check(data_root) -> list[Finding].
 # Imported one at a time: what they need may be what is broken.
 CHECKS = (
-    'versions',
-    'plugins',
-    'processes',
-    'devices',
-    'disk_space',
+    *('versions', 'plugins', 'processes', 'devices', 'disk_space'),
     'collection',
 )
 
 
 def examine(data_root: str | None = None) -> int:
-    """Print a line for each finding.
+    """Print a line for each finding; returns 1 where there is a problem, or 0.
 
-    Args:
-        data_root (str, optional): Folder of the collection. Defaults to
-            None: that of BM_DATA_ROOT, else the configs' own.
-
-    Returns:
-        int: 0, or 1 where there is a problem.
+    ``data_root`` is the folder of the collection. Defaults to None: that of
+    BM_DATA_ROOT, else the configs' own.
     """
     levels: Counter[str] = Counter()
     for name in CHECKS:

@@ -1,11 +1,13 @@
 """The plugins themselves, and what they rest on, at work."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 import torch
 import torchvision
 
+from bm_plugins.utils.environment import versions
+
 from .finding import OK, PROBLEM, WARNING, Finding
+
+OPENCV = ('opencv-python', 'opencv-python-headless')
 
 
 def check(data_root: str | None = None) -> list[Finding]:
@@ -23,7 +25,7 @@ def check(data_root: str | None = None) -> list[Finding]:
         return [Finding(PROBLEM, 'plugins', text)]
     return [
         Finding(OK, 'plugins', 'registered in mmpretrain'),
-        *check_opencv(_installed('opencv-python', 'opencv-python-headless')),
+        *check_opencv([*versions(OPENCV)]),
     ]
 
 
@@ -36,14 +38,3 @@ def check_opencv(installed: list[str]) -> list[Finding]:
         'other. If cv2 fails: pip uninstall both, then install one.'
     )
     return [Finding(WARNING, 'OpenCV', text)]
-
-
-def _installed(*names: str) -> list[str]:
-    found = []
-    for name in names:
-        try:
-            version(name)
-        except PackageNotFoundError:
-            continue
-        found.append(name)
-    return found

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from bm_plugins.utils.environment import versions
 
 from .finding import OK, PROBLEM, WARNING, Finding
 
@@ -21,7 +23,8 @@ INSTEAD = {'mmcv-lite': 'mmcv'}
 def check(data_root: str | None = None) -> list[Finding]:
     """Look at Python, each required package, and pairs that must fit."""
     wanted = requirements()
-    installed = installed_versions(wanted)
+    # Those required, or what may stand in for them.
+    installed = versions([r.name for r in wanted] + [*INSTEAD.values()])
     return [
         check_python(sys.version_info[:2]),
         *check_packages(wanted, installed),
@@ -39,17 +42,6 @@ def requirements() -> list[Requirement]:
     lines = [line.strip() for line in lines if line.strip()]
     found = [Requirement(line) for line in lines if line[0] != '#']
     return [r for r in found if not (r.marker and 'extra' in str(r.marker))]
-
-
-def installed_versions(wanted: Iterable[Requirement]) -> dict[str, str]:
-    """Version by name of those required, or what may stand in for them."""
-    found = {}
-    for name in [r.name for r in wanted] + [*INSTEAD.values()]:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def check_python(current: tuple[int, int]) -> Finding:

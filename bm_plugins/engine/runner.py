@@ -35,15 +35,13 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
     model_weights,
 )
 from bm_plugins.engine.hooks.checkpoint_hook import last_good
+from bm_plugins.engine.hooks.preemption_hook import let_workers_outlive_sigterm
 from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
 from bm_plugins.errors import InputError
-from bm_plugins.models import GPUViews
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 
 from .config_check import check_config
-from .epoch_checks import check_epoch
-from .resume_position import check_progress, progress_of
+from .data_checks import check_epoch, check_progress, progress_of
 from .schedule_length import (
     fit_schedule,
     group_settings,
@@ -53,7 +51,6 @@ from .schedule_length import (
 from .step_options import FastStepRunner
 from .trackers import with_trackers
 from .unwrap import unwrap
-from .worker_signals import let_workers_outlive_sigterm
 
 
 @RUNNERS.register_module()
@@ -163,7 +160,7 @@ class MarrowRunner(FastStepRunner):
         model = unwrap(self.model)
         check_epoch(model, loop.dataloader)
         preprocessor = getattr(model, 'data_preprocessor', None)
-        if isinstance(preprocessor, GPUViews):
+        if hasattr(preprocessor, 'take_over'):
             preprocessor.take_over(loop.dataloader.dataset)
         return loop
 
@@ -263,7 +260,7 @@ class MarrowRunner(FastStepRunner):
             groups = group_settings(self.optim_wrapper)
         super().resume(filename, *args, **kwargs)
         if groups is not None:
-            keep_settings(self, self._schedule, planned, groups, filename)
+            keep_settings(self, planned, groups, filename)
         self.resumed_from = filename
         sampler = self.train_dataloader.batch_sampler.sampler
         if hasattr(sampler, 'seed'):

@@ -120,16 +120,7 @@ def _set_groups(
     groups: Sequence[dict[str, Any]],
     scheduled: Collection[str],
 ) -> list[str]:
-    """Give an optimiser back what :func:`group_settings` noted.
-
-    Args:
-        optim_wrapper (OptimWrapper): With a checkpoint's settings.
-        groups (Sequence[dict]): This training's own.
-        scheduled (Collection[str]): What schedules change, left alone.
-
-    Returns:
-        list[str]: What was another.
-    """
+    """Give an optimiser back its own settings; names those that differed."""
     others = set()
     for group, own in zip(optim_wrapper.param_groups, groups, strict=True):
         for name, value in own.items():
@@ -150,14 +141,7 @@ def _rewind(optim_wrapper: OptimWrapper) -> None:
 def _replay(
     schedulers: Sequence[Any], iters: int, epochs: int, epoch_length: int
 ) -> None:
-    """Step new schedulers as often as a resumed training has.
-
-    Args:
-        schedulers (Sequence): As built, each at its start.
-        iters (int): Iterations that were trained.
-        epochs (int): Epochs that were ended.
-        epoch_length (int): Iterations of an epoch.
-    """
+    """Step new schedulers as often as a resumed training has."""
     with warnings.catch_warnings():  # that the optimiser has not stepped
         warnings.simplefilter('ignore')
         for iteration in range(1, iters + 1):
@@ -170,7 +154,6 @@ def _replay(
 
 def keep_settings(
     runner: Runner,
-    schedule: list[dict[str, Any]],
     planned: list[dict[str, Any]],
     groups: list[dict[str, Any]],
     filename: str,
@@ -179,8 +162,7 @@ def keep_settings(
 
     Args:
         runner (Runner): With the state of the checkpoint.
-        schedule (list[dict]): Configs of the training's schedulers.
-        planned (list[dict]): Their :func:`settings` before the resume.
+        planned (list[dict]): :func:`settings` before the resume.
         groups (list[dict]): :func:`group_settings` before the resume.
         filename (str): The checkpoint.
     """

@@ -10,8 +10,14 @@ from torch.utils.data import DataLoader
 
 from bm_plugins.errors import InputError
 
-from .accumulation import accumulated, check_accumulation, check_counts
 from .unwrap import unwrap
+
+INSTEAD = (
+    'Leave it at 1. For a larger batch take more processes; for the same '
+    'batch in less memory train in bfloat16 '
+    '(optim_wrapper.type=AmpOptimWrapper optim_wrapper.dtype=bfloat16), or '
+    'take fewer or smaller views.'
+)
 
 
 class FastStepRunner(Runner):
@@ -131,3 +137,52 @@ def _channels_last(_: nn.Module, inputs: tuple) -> tuple:
     if isinstance(images, Tensor) and images.dim() == 4:
         images = images.contiguous(memory_format=torch.channels_last)
     return (images, *rest)
+
+
+def accumulated(optim_wrapper: OptimWrapper) -> int:
+    """Steps whose gradients make an update."""
+    return getattr(optim_wrapper, '_accumulative_counts', 1)
+
+
+def check_counts(counts: object) -> None:
+    """Raise InputError for a number of steps that is none from 1."""
+    if not isinstance(counts, int) or counts < 1:
+        raise InputError(
+            f'optim_wrapper.accumulative_counts={counts}: expected the steps '
+            'whose gradients make an update, 1 or more.'
+        )
+
+
+def is_amid(optim_wrapper: OptimWrapper) -> bool:
+    """Whether gradients wait for further steps."""
+    return accumulated(optim_wrapper) > 1 and not optim_wrapper.should_update()
+
+
+def check_accumulation(model: nn.Module, steps: int) -> None:
+    """Refuse to accumulate where the loss is of a batch, not of images.
+
+    Raises:
+        InputError: More than one, and a part of the model says by its
+            ``accumulation_refused`` why not.
+    """
+    for module in model.modules():
+        reason = getattr(module, 'accumulation_refused', '')
+        if steps > 1 and reason:
+            raise InputError(
+                f'optim_wrapper.accumulative_counts={steps} would change '
+                f'the method: {reason}. {INSTEAD}'
+            )
+
+
+def start_epoch(optim_wrapper: OptimWrapper, first: int, length: int) -> None:
+    """Let the epoch's last update take what gradients are left.
+
+    So no gradient waits where a checkpoint of an epoch is saved, and a
+    resumed run equals one that never stopped. Upstream counts through all
+    epochs. ``first`` batches of ``length`` were trained on already.
+    """
+    steps = accumulated(optim_wrapper)
+    if steps > 1:
+        optim_wrapper._inner_count = first
+        optim_wrapper._max_counts = length
+        optim_wrapper._remainder_counts = length % steps

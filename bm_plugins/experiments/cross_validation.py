@@ -42,9 +42,6 @@ def cross_validate(
         options (Sequence[str]): ``key=value`` of the training.
         test_options (Sequence[str]): ``key=value`` of the test.
 
-    Returns:
-        tuple[list[Run], str]: The tested folds, and their protocol.
-
     Raises:
         InputError: The manifest has other folds, the config cannot be run
             so, or a fold failed.

@@ -20,8 +20,7 @@ from bm_plugins import plugins  # noqa: F401
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.engine.config_check import check_config, check_option
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 from bm_plugins.utils.progress import duration, next_line
 
 EVERY = 30.0  # seconds between words of what goes on, at least
@@ -62,9 +61,6 @@ class Experiment:
                 is kept, what was cut off is resumed.
             pretrained (Path, optional): A finished training's folder, to test
                 instead of training.
-
-        Returns:
-            Path: The test's folder, with its CSV files.
 
         Raises:
             InputError: A step failed, or the folder holds another
@@ -187,9 +183,6 @@ def run_child(
         log (Path, optional): Gets its output; this process then says now and
             then how far it is. Defaults to None: the output goes where this
             process's does.
-
-    Returns:
-        int: Its exit status.
     """
     with ExitStack() as stack:
         streams, seen = {}, 0
@@ -228,14 +221,9 @@ def run_child(
 
 
 def last_step(log: Path, start: int = 0) -> str:
-    """The last step that a log speaks of.
+    """The last step that a log speaks of, as ``'Epoch(train) [3][10/18]'``.
 
-    Args:
-        log (Path): The output of a training or test.
-        start (int): Bytes to pass over, of an earlier run. Defaults to 0.
-
-    Returns:
-        str: As ``'Epoch(train) [3][10/18]'``; ``''`` where there is none.
+    ``start`` is the bytes to pass over, of an earlier run.
     """
     with open(log, 'rb') as stream:
         stream.seek(max(start, log.stat().st_size - 2**14))
@@ -245,14 +233,9 @@ def last_step(log: Path, start: int = 0) -> str:
 
 
 def chosen_checkpoint(trained: Path) -> Path:
-    """The checkpoint of a training that counts.
+    """The checkpoint of a training's folder that counts.
 
-    Args:
-        trained (Path): Its folder.
-
-    Returns:
-        Path: The best one where the config chooses by validation, else the
-        last.
+    The best one where the config chooses by validation, else the last.
     """
     best = sorted(trained.glob('best_*.pth'), key=lambda f: f.stat().st_mtime)
     if best:
@@ -262,15 +245,9 @@ def chosen_checkpoint(trained: Path) -> Path:
 
 
 def linear_config(root: Path, config: str) -> str:
-    """The config that tests what ``config`` trains.
+    """The config that tests what ``config`` trains, relative to ``root``.
 
-    Args:
-        root (Path): The project's folder.
-        config (str): A training config, relative to it.
-
-    Returns:
-        str: ``config`` itself where it has a test, else the linear evaluation
-        of its backbone.
+    It itself where it has a test, else the linear evaluation of its backbone.
 
     Raises:
         InputError: No linear evaluation here has that backbone.

@@ -7,12 +7,10 @@ from bm_plugins.models.losses.swav_loss import GlobalSwAVLoss
 from bm_plugins.models.losses.weighted_cross_entropy import (
     WeightedCrossEntropyLoss,
 )
-from bm_plugins.models.preprocessors.cell_preprocessor import (
-    SyncFreeDataPreprocessor,
-)
 from bm_plugins.models.preprocessors.gpu_views import GPUViews
-from bm_plugins.models.preprocessors.mixup import SyncFreeMixup
-from bm_plugins.models.preprocessors.view_preprocessor import (
+from bm_plugins.models.preprocessors.sync_free import (
+    SyncFreeDataPreprocessor,
+    SyncFreeMixup,
     SyncFreeViewsPreprocessor,
 )
 from bm_plugins.models.selfsup.supcon import SupCon

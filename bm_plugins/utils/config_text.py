@@ -7,13 +7,9 @@ from typing import Any
 def parse_config(text: str) -> dict[str, Any]:
     """Read the assignments of a config as mmengine writes it out.
 
-    Args:
-        text (str): ``name = value`` lines, values made of numbers, texts,
-            lists, tuples, dicts and ``dict(key=value)``.
-
-    Returns:
-        dict[str, Any]: Value by name. Assignments of anything else are left
-        out; empty where the text is no Python.
+    ``name = value`` lines, values made of numbers, texts, lists, tuples,
+    dicts and ``dict(key=value)``; anything else is left out, and all of it
+    where the text is no Python.
     """
     try:
         statements = ast.parse(text).body

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bm_plugins.errors import InputError
 
-from .atomic_write import atomic_write
+from .files import atomic_write
 
 _BETWEEN = ',;\t'
 _SAVE = 'Save it so: in Excel as "CSV UTF-8" or "Unicode Text".'
@@ -61,9 +61,6 @@ def read_csv(
             each row.
         optional (Sequence[str]): Columns that may be there. Defaults to none.
         what (str): What the file is, for errors. Defaults to nothing.
-
-    Returns:
-        Table: Of these columns.
 
     Raises:
         InputError: It cannot be read, a column or its name is missing or
@@ -231,11 +228,6 @@ def write_csv(
     file: str | Path, header: Sequence[str], rows: Iterable[Sequence]
 ) -> None:
     """Write a header and rows, in UTF-8.
-
-    Args:
-        file (str or Path): The file to write or replace.
-        header (Sequence[str]): Names of the columns.
-        rows (Iterable[Sequence]): One value a column.
 
     Raises:
         InputError: As :func:`atomic_write`.

@@ -1,23 +1,18 @@
-"""Where something ran: processor, memory, GPUs, system and versions."""
+"""Where something ran, and what is installed there."""
 
 import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
+from bm_plugins.errors import InputError
+
 PACKAGES = (
-    'torch',
-    'torchvision',
-    'numpy',
-    'mmengine',
-    'mmpretrain',
-    'mmcv',
-    'mmcv-lite',
-    'scikit-learn',
-    'opencv-python',
-    'opencv-python-headless',
-    'onnxruntime',
+    *('torch', 'torchvision', 'numpy', 'mmengine', 'mmpretrain', 'mmcv'),
+    *('mmcv-lite', 'scikit-learn', 'opencv-python'),
+    *('opencv-python-headless', 'onnxruntime'),
 )
 
 
@@ -82,3 +77,21 @@ def _processor() -> str:
         if line.startswith('model name'):
             return line.partition(':')[2].strip()
     return platform.machine()
+
+
+def need_packages(purpose: str, *names: str) -> None:
+    """Make sure that optional packages are installed.
+
+    Args:
+        purpose (str): What needs them, for the error.
+        *names (str): As they are imported and installed.
+
+    Raises:
+        InputError: One is missing.
+    """
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f'{purpose} needs packages that are not installed: '
+            f'pip install {" ".join(missing)}'
+        )

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -69,12 +68,7 @@ class Progress:
             self.task = self.bar.add_task('', total=self.total)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.with_bar:
             self.bar.stop()
 
@@ -123,12 +117,7 @@ def track(
 
 
 def next_line(passed: float, every: float = _EVERY) -> float:
-    """When a log is due its next line, in seconds from the start.
-
-    Args:
-        passed (float): Seconds at the last one.
-        every (float): Seconds between lines at least. Defaults to 10.
-    """
+    """When a log is due its next line, in seconds from the start."""
     return passed + max(every, passed / 5)
 
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .atomic_write import atomic_write
 from .dist import rank_and_size
 from .environment import machine
-from .output_folder import make_folder
+from .files import atomic_write, make_folder
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -50,9 +49,6 @@ def write_run_manifest(
         **facts: What it was made of, as JSON or by :func:`config_facts`,
             :func:`data_facts` and :func:`file_facts`: ``config``, ``data``,
             ``inputs``, ``seeds``. Those of the same name replace its own.
-
-    Returns:
-        Path: The file.
 
     Raises:
         InputError: The disk is full, or the folder cannot be written to.
@@ -118,10 +114,7 @@ def file_facts(
 ) -> list[dict[str, str]]:
     """Names and SHA-256 of files that a result was made of.
 
-    Args:
-        files (Sequence[str or Path]): The files.
-        relative_to (str or Path, optional): Folder that the names are
-            relative to. Defaults to None: the working directory.
+    The names are relative to a folder, by default the working directory.
     """
     found = []
     for file in map(Path, files):
@@ -153,13 +146,8 @@ def command_line() -> str:
 def code_version(root: Path = ROOT) -> dict[str, Any]:
     """Version of the package; commit of the checkout that it runs from.
 
-    Args:
-        root (Path): The project's folder. Defaults to this code's.
-
-    Returns:
-        dict: ``bm_plugins``; ``git_commit`` and ``git_dirty`` (whether
-        tracked files differ from it), both None where there is no checkout,
-        or no git to ask.
+    ``bm_plugins``; ``git_commit`` and ``git_dirty`` (whether tracked files
+    differ from it), both None where there is no checkout, or no git to ask.
     """
     from bm_plugins import __version__  # not yet there where this is imported
 

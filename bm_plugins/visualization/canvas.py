@@ -5,16 +5,11 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 # Okabe and Ito 2008, told apart by the colour-blind; three shapes of each.
 _COLOURS = (
-    '#0072B2',
-    '#E69F00',
-    '#009E73',
-    '#CC79A7',
-    '#56B4E9',
-    '#D55E00',
+    *('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00'),
     '#000000',
 )
 _SHAPES = ('o', '^', 's', 'D', 'v', 'P')
@@ -22,14 +17,7 @@ BLUE, ORANGE = _COLOURS[0], _COLOURS[5]
 
 
 def mark(number: int) -> tuple[str, str]:
-    """Colour and marker of a class, another for each of 42.
-
-    Args:
-        number (int): The class.
-
-    Returns:
-        tuple[str, str]: As matplotlib takes them.
-    """
+    """Colour and marker of a class, another for each of 42."""
     return (
         _COLOURS[number % len(_COLOURS)],
         _SHAPES[number // len(_COLOURS) % len(_SHAPES)],
@@ -56,3 +44,8 @@ def save(figure: Figure, file: Path, dpi: int = 120) -> None:
 def note(figure: Figure, text: str) -> None:
     """What the picture rests on, in small print below it."""
     figure.supxlabel(text, fontsize=8, x=0.01, ha='left')
+
+
+def title(code: str, name: str) -> str:
+    """A class's name and code."""
+    return name if name == code else f'{name} ({code})'

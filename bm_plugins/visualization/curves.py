@@ -18,17 +18,11 @@ _NOT_DRAWN = {
 
 
 def read_curves(folder: str | Path) -> dict[str, dict[int, float]]:
-    """What a training logged.
+    """What a training logged, from the ``--work-dir`` of ``tools/train.py``.
 
     Of a run that was resumed, all records together; where two have the same
-    step, the newer.
-
-    Args:
-        folder (str or Path): The ``--work-dir`` of ``tools/train.py``.
-
-    Returns:
-        dict[str, dict[int, float]]: By key, the value by step: iterations, but
-        epochs for what was validated.
+    step, the newer. By key, the value by step: iterations, but epochs for
+    what was validated.
 
     Raises:
         InputError: There is no record in it, or it cannot be read.
@@ -63,12 +57,7 @@ def read_curves(folder: str | Path) -> dict[str, dict[int, float]]:
 def curves_picture(
     runs: Mapping[str, dict[str, dict[int, float]]],
 ) -> Figure:
-    """One panel a key, one line a run.
-
-    Args:
-        runs (Mapping[str, dict]): Curves by the run's name, as
-            :func:`read_curves` gives them.
-    """
+    """One panel a key, one line a run, of what :func:`read_curves` gives."""
     every = {key for curves in runs.values() for key in curves}
     # Of the validated ones, those over the classes; the rest in the log.
     keys = [k for k in ('loss', 'lr') if k in every]

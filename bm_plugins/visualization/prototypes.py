@@ -20,10 +20,10 @@ from bm_plugins.engine.features.frozen_features import (
     labelled,
     load_weights,
 )
-from bm_plugins.engine.hooks.swav_loss_of import swav_loss_of
 from bm_plugins.errors import InputError
+from bm_plugins.models.losses.swav_loss import swav_loss_of
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
 from .canvas import new_figure, note, save
 
@@ -128,13 +128,9 @@ def nearest(
 def prototypes_picture(
     similarity: Tensor, found: Features, rows: list[tuple], said: str
 ) -> Figure:
-    """A row of cells for each prototype.
+    """A row of cells for each prototype, of the ``rows`` of :func:`nearest`.
 
-    Args:
-        similarity (Tensor): As for :func:`nearest`.
-        found (Features): Likewise.
-        rows (list[tuple]): As :func:`nearest` gives them.
-        said (str): What the picture rests on.
+    ``said`` is what the picture rests on.
     """
     by_prototype: dict[int, list[tuple]] = {}
     for row in rows:

@@ -13,9 +13,9 @@ from bm_plugins.evaluation.functional.calibration import (
 from bm_plugins.evaluation.functional.confusion import confusion_matrix
 from bm_plugins.evaluation.functional.intervals import wilson
 from bm_plugins.report.runs.run_folder import Run
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
-from .canvas import BLUE, ORANGE, new_figure, note, save
+from .canvas import BLUE, ORANGE, new_figure, note, save, title
 
 
 def run_pictures(
@@ -32,9 +32,6 @@ def run_pictures(
             ``reliability.png``.
         min_support (int): Classes with fewer test images are drawn pale.
         temperature (float, optional): Of a second reliability diagram.
-
-    Returns:
-        list[Path]: The files.
     """
     make_folder(out)
     pictures = {
@@ -180,11 +177,6 @@ def reliability_picture(run: Run, temperature: float | None = None) -> Figure:
         'Orange: mean confidence of the bin, where a calibrated bar ends.',
     )
     return figure
-
-
-def title(code: str, name: str) -> str:
-    """A class's name and code."""
-    return name if name == code else f'{name} ({code})'
 
 
 def _rests_on(run: Run) -> str:

@@ -22,28 +22,19 @@ from bm_plugins.engine.features.frozen_features import (
 )
 from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
-from .canvas import mark, new_figure, note, save
-from .run_plots import title
+from .canvas import mark, new_figure, note, save, title
 
 
 def tsne(
     features: np.ndarray, seed: int = 0, perplexity: float = 30
 ) -> np.ndarray:
-    """Two coordinates for each image.
+    """Two coordinates (N, 2) for each image of features (N, D).
 
     scikit-learn's t-SNE (van der Maaten and Hinton 2008) of the first 50
-    principal components, started from the first two.
-
-    Args:
-        features (np.ndarray): Features (N, D).
-        seed (int): Of what is random. Defaults to 0.
-        perplexity (float): Neighbours that count; at most (N - 1) / 3 are
-            used. Defaults to 30.
-
-    Returns:
-        np.ndarray: Coordinates (N, 2).
+    principal components, started from the first two; of ``perplexity``
+    neighbours, at most (N - 1) / 3.
 
     Raises:
         InputError: Fewer than 5 images.
@@ -124,12 +115,8 @@ def draw_tsne(
 ) -> list[Path]:
     """Lay features out and write picture and CSV.
 
-    Args:
-        found (Features): The images (N,).
-        out (Path): As for :func:`write_tsne`.
-        said (str): Which images and features they are.
-        seed (int): Of t-SNE.
-        perplexity (float): As for :func:`tsne`.
+    Arguments as for :func:`write_tsne`; ``said`` is which images and
+    features they are.
     """
     places = tsne(found.values.numpy(), seed, perplexity)
     make_folder(out)
@@ -148,12 +135,9 @@ def draw_tsne(
 
 
 def tsne_picture(found: Features, places: np.ndarray, said: str) -> Figure:
-    """A point an image; each class has its colour and shape, and its code.
+    """A point (N, 2) an image; each class has its colour, shape and code.
 
-    Args:
-        found (Features): The images (N,).
-        places (np.ndarray): Coordinates (N, 2).
-        said (str): What the picture rests on.
+    ``said`` is what the picture rests on.
     """
     figure = new_figure(13, 9)
     axes = figure.add_subplot()
@@ -212,14 +196,11 @@ def tsne_picture(found: Features, places: np.ndarray, said: str) -> Figure:
 def apart(
     middles: dict[str, tuple], size: np.ndarray
 ) -> dict[str, tuple[float, float]]:
-    """Where the codes stand so that none covers another.
+    """Where the codes stand so that none covers another: some move down.
 
     Args:
         middles (dict[str, tuple]): Of each code, x and y first.
         size (np.ndarray): Width and height of the whole (2,).
-
-    Returns:
-        dict[str, tuple[float, float]]: The places, moved down where needed.
     """
     wide, high = 0.045 * size[0], 0.024 * size[1]
     found: dict[str, tuple[float, float]] = {}

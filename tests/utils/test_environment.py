@@ -1,9 +1,11 @@
 import os
 import platform
 
+import pytest
 import torch
 
-from bm_plugins.utils.environment import machine, versions
+from bm_plugins.errors import InputError
+from bm_plugins.utils.environment import machine, need_packages, versions
 
 
 def test_machine():
@@ -19,3 +21,13 @@ def test_packages_that_are_missing_are_left_out():
     assert versions(['torch', 'no-such-package']) == {
         'torch': torch.__version__.split('+')[0]
     }
+
+
+def test_missing_ones_are_named():
+    need_packages('this test', 'pytest', 'torch')
+    with pytest.raises(InputError) as caught:
+        need_packages('a heat map', 'torch', 'no_such_a', 'no_such_b')
+    assert str(caught.value) == (
+        'a heat map needs packages that are not installed: '
+        'pip install no_such_a no_such_b'
+    )

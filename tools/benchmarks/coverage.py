@@ -19,7 +19,7 @@ from bm_plugins.evaluation.functional.conformal import (
 )
 from bm_plugins.evaluation.functional.intervals import wilson
 from bm_plugins.evaluation.functional.prevalence import SlideShares, at_shares
-from bm_plugins.evaluation.linear.linear_classifier import (
+from bm_plugins.evaluation.linear.probe import (
     fit_softmax_regression,
 )
 from bm_plugins.report.differential.scheme import read_scheme

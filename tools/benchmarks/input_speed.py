@@ -19,7 +19,7 @@ from bm_plugins.datasets import Matek
 from bm_plugins.datasets.layout import IMAGE_ENDINGS, find_image_folder
 from bm_plugins.datasets.manifest import write_manifest
 from bm_plugins.datasets.samplers.draw_batch_sampler import DrawIndex
-from bm_plugins.datasets.transforms.collate_views import collate_views
+from bm_plugins.datasets.transforms.pack_views import collate_views
 
 from .stock_views import numpy2_hue, stock_pipeline
 from .timing import compare

@@ -15,11 +15,10 @@ from torch.utils.data import DataLoader
 from bm_plugins import plugins  # noqa: F401
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.datasets.matek_classes import CLASSES
-from bm_plugins.engine.features.feature_cache import FeatureCache
-from bm_plugins.engine.features.feature_key import feature_key
+from bm_plugins.engine.features.feature_cache import FeatureCache, feature_key
 from bm_plugins.engine.features.features import extract_features
 from bm_plugins.engine.runner import MarrowRunner
-from bm_plugins.evaluation.linear.linear_probe import fit_linear_probe
+from bm_plugins.evaluation.linear.probe import fit_linear_probe
 
 from .timing import compare
 

@@ -8,8 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from bm_plugins.datasets.matek_classes import SUPPORTS
-from bm_plugins.evaluation.linear.linear_classifier import _stratified_folds
-from bm_plugins.evaluation.linear.linear_probe import GRID, fit_linear_probe
+from bm_plugins.evaluation.linear.probe import (
+    GRID,
+    _stratified_folds,
+    fit_linear_probe,
+)
 
 from .timing import compare
 

@@ -2,10 +2,10 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from bm_plugins.apis.bundle.bundle import Reference
 from bm_plugins.errors import InputError
+from bm_plugins.evaluation.functional.neighbours import nearest
 
 
 def nearest_cells(
@@ -37,5 +37,4 @@ def nearest_cells(
             f"the bundle's reference has {known.size(1)} features a cell, "
             f'its network gives {features.size(1)}. Publish it anew.'
         )
-    similarity = normalize(features, dim=1) @ normalize(known, dim=1).t()
-    return similarity.topk(min(number, len(known)), dim=1)
+    return nearest(features, known, number)

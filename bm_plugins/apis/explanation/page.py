@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader
 from matplotlib import colormaps
 
 from bm_plugins.apis.bundle.bundle import Bundle
-from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import write_csv
+from bm_plugins.utils.files import atomic_write
 
 from .explain import Explanation
 

@@ -9,8 +9,7 @@ from torch import Tensor
 from bm_plugins.apis.bundle.bundle import Bundle
 from bm_plugins.apis.bundle.bundle_model import BundleModel
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 
 from .check import check_difference, largest_difference, outputs_of
 from .exported_model import describe

@@ -7,14 +7,16 @@ import numpy as np
 import torch
 from torch.nn.functional import linear
 
-from bm_plugins.evaluation.functional.knn import weighted_knn
-from bm_plugins.evaluation.linear.linear_probe import (
+from bm_plugins.evaluation.functional.neighbours import weighted_knn
+from bm_plugins.evaluation.linear.probe import (
     LinearProbe,
     fit_linear_probe,
 )
-from bm_plugins.evaluation.metrics.kept_batches import KeptBatch
-from bm_plugins.evaluation.metrics.per_class_metric import PerClassMetric
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.evaluation.metrics.per_class_metric import (
+    KeptBatch,
+    PerClassMetric,
+)
+from bm_plugins.utils.files import make_folder
 
 from .feature_file import FeatureFile
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from bm_plugins.datasets.manifest import SPLITS
 from bm_plugins.errors import InputError, first_line
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.hdf5_file import new_hdf5
+from bm_plugins.utils.files import atomic_write, new_hdf5
 
 _COLUMNS = ('features', 'labels', 'paths', 'splits')
 

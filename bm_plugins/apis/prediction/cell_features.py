@@ -7,8 +7,7 @@ from types import TracebackType
 
 import numpy as np
 
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.hdf5_file import new_hdf5
+from bm_plugins.utils.files import atomic_write, new_hdf5
 
 _ROWS = 1024  # of a block on the disk
 

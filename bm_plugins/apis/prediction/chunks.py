@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import write_csv
+from bm_plugins.utils.files import atomic_write
 
 from .cell_features import CellFeatures
 

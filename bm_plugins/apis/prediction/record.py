@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 
 TABLES = ('predictions.csv', 'skipped.csv')
 PAGES = ('differential.csv', 'report.html')

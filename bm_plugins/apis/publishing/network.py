@@ -17,7 +17,7 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
 )
 from bm_plugins.engine.features.features import backbone_features
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.linear.linear_probe import (
+from bm_plugins.evaluation.linear.probe import (
     LinearProbe,
     fit_linear_probe,
 )

@@ -11,7 +11,7 @@ from mmpretrain.registry import TRANSFORMS
 from bm_plugins import plugins  # noqa: F401
 from bm_plugins.apis.bundle.bundle_model import LOADERS, check_backbone
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.linear.softmax_objective import check_class_weight
+from bm_plugins.evaluation.linear.objective import check_class_weight
 
 _PREPROCESSORS = (None, 'ClsDataPreprocessor', 'SyncFreeDataPreprocessor')
 _PIPELINE = ['LoadCellImage', 'Resize', 'PackInputs']

@@ -18,7 +18,7 @@ from bm_plugins.datasets.splits.parts_of_fold import (
     rows_of,
 )
 from bm_plugins.errors import InputError
-from bm_plugins.models.losses.class_weights import class_weights
+from bm_plugins.models.losses.weighted_cross_entropy import class_weights
 
 EQUAL = 'each class that has training images equally often'
 NATURAL = 'each class as often as among its training images'

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bm_plugins.datasets.class_set import check_classes
+from bm_plugins.datasets.image_io import write_faults
 from bm_plugins.datasets.layout import (
+    check_some,
     existing_image_folder,
     labels_of,
     list_pictures,
@@ -20,10 +22,10 @@ from bm_plugins.datasets.matek_classes import CLASSES
 from bm_plugins.datasets.value_range import value_bits
 from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import make_folder
 
 from .fingerprint import Fingerprint, fingerprints
-from .near_duplicates import near_pairs
+from .near_duplicates import Pair, near_pairs
 
 
 @dataclass(frozen=True)
@@ -46,28 +48,6 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two images that are the same or nearly so.
-
-    Attributes:
-        one, two (int): Their rows.
-        kind (str): ``exact`` (the same bytes) or ``near``.
-        distance (int): Bits in which their perceptual hashes differ.
-        correlation (float): Of their grey pixels.
-        turned, shift: How the second one is laid upon the first, as in
-            :class:`NearPair`.
-    """
-
-    one: int
-    two: int
-    kind: str
-    distance: int
-    correlation: float
-    turned: str = ''
-    shift: tuple[float, float] = (0.0, 0.0)
-
-
-@dataclass(frozen=True)
 class Audit:
     """What was found.
 
@@ -78,8 +58,7 @@ class Audit:
         pairs (list[Pair]): As many as it takes to join each group.
         groups (list[list[int]]): Rows of the images that are one, those
             across parts first, then across classes, then the largest.
-        max_distance (int): As it was asked for.
-        min_correlation (float): Likewise.
+        max_distance, min_correlation: As they were asked for.
     """
 
     folder: Path
@@ -132,11 +111,7 @@ def audit(
     classes = check_classes(classes)
     folder, out = existing_image_folder(data_root, classes), Path(out)
     paths = list_pictures(folder)
-    if not paths:
-        raise InputError(
-            f'{folder} holds no images; expected <CODE>/<range>/<CODE>_'
-            '00001.jpg or <CODE>/<file>.jpg.'
-        )
+    check_some(paths, folder)
     known = _manifest(Path(data_root, 'split.csv'), folder)
     make_folder(out)
     bits = value_bits(paths, folder)
@@ -200,7 +175,7 @@ def _pairs(
         if not item.fault:
             one = first.setdefault(item.sha256, row)
             if one != row:
-                pairs.append(Pair(one, row, 'exact', 0, 1.0))
+                pairs.append(Pair(one, row, 0, 1.0, kind='exact'))
     rows = list(first.values())
     near = near_pairs(
         [found[row].path for row in rows],
@@ -211,10 +186,9 @@ def _pairs(
         min_correlation,
         bits,
     )
-    for pair in near:
-        one, two, *rest = astuple(pair)
-        pairs.append(Pair(rows[one], rows[two], 'near', *rest))
-    return pairs
+    return pairs + [
+        replace(pair, one=rows[pair.one], two=rows[pair.two]) for pair in near
+    ]
 
 
 def _groups(pairs: list[Pair], count: int) -> list[list[int]]:
@@ -231,7 +205,7 @@ def _groups(pairs: list[Pair], count: int) -> list[list[int]]:
 
 
 def _write(result: Audit, out: Path) -> None:
-    write_csv(out / 'unreadable.csv', ['path', 'reason'], _text(result.faults))
+    write_faults(out / 'unreadable.csv', result.faults)
     write_csv(
         out / 'duplicates.csv',
         ['path', 'group', 'kind', 'label', 'split', 'fold'],
@@ -266,14 +240,6 @@ def _write(result: Audit, out: Path) -> None:
     how = ['kind', 'hash_distance', 'correlation', 'turned']
     header = [*ends, *how, 'shift_x', 'shift_y']
     write_csv(out / 'pairs.csv', header, rows)
-
-
-def _text(faults: dict[str, str]) -> list[tuple[str, str]]:
-    """Names that are no UTF-8, too, so that they can be written."""
-    return [
-        (path.encode(errors='backslashreplace').decode(), reason)
-        for path, reason in faults.items()
-    ]
 
 
 def summary(result: Audit) -> list[tuple[str, int]]:

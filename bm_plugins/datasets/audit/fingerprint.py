@@ -63,15 +63,10 @@ COLUMNS = [field.name for field in fields(Fingerprint)]
 def fingerprint(
     path: str, folder: str | Path, bits: int | None = None
 ) -> Fingerprint:
-    """Read one image.
+    """Read one image, ``path`` relative to ``folder``.
 
     The perceptual hash is ImageHash's ``phash`` (Zauner 2010, section 3.2.1):
     the signs of the 8 × 8 lowest frequencies of the 32 × 32 grey image.
-
-    Args:
-        path (str): Path relative to ``folder``.
-        folder (str or Path): The image folder.
-        bits (int, optional): As for :func:`decode_image`.
     """
     size, modified = _state(path, folder)
     try:
@@ -100,16 +95,11 @@ def small_grey(image: np.ndarray) -> np.ndarray:
 def spectrum(grey: np.ndarray) -> str:
     """What quarter turns, mirrors and small shifts leave as it is.
 
-    The logarithms of the image's Fourier magnitudes, which a shift hardly
-    changes, each the mean of the frequencies that turns and mirrors exchange,
-    less the mean course over the radius, which all images share.
-
-    Args:
-        grey (np.ndarray): Pixels (64, 64).
-
-    Returns:
-        str: A hexadecimal digit a frequency (208,), of mean 7.5 and standard
-        deviation 3; all 7 or 8 for a blank image.
+    The logarithms of the Fourier magnitudes of grey pixels (64, 64), which a
+    shift hardly changes, each the mean of the frequencies that turns and
+    mirrors exchange, less the mean course over the radius, which all images
+    share. A hexadecimal digit a frequency (208,), of mean 7.5 and standard
+    deviation 3; all 7 or 8 for a blank image.
     """
     window = np.sin((np.arange(SIDE) + 0.5) * np.pi / SIDE) ** 1.5
     window = np.outer(window, window)

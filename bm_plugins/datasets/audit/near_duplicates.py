@@ -29,8 +29,8 @@ TOO_FAR = np.abs(np.fft.fftfreq(SIDE, 1 / SIDE)) > MAX_SHIFT
 
 
 @dataclass(frozen=True)
-class NearPair:
-    """Two images that are alike.
+class Pair:
+    """Two images that are the same or nearly so.
 
     Attributes:
         one, two (int): Their rows.
@@ -41,6 +41,7 @@ class NearPair:
             turned counter-clockwise, as ``flip-rot90``.
         shift (tuple[float, float]): And then by how much of its width and
             height it moves to the right and down.
+        kind (str): ``near`` or ``exact`` (the same bytes).
     """
 
     one: int
@@ -49,6 +50,7 @@ class NearPair:
     correlation: float
     turned: str = ''
     shift: tuple[float, float] = (0.0, 0.0)
+    kind: str = 'near'
 
 
 def near_pairs(
@@ -59,7 +61,7 @@ def near_pairs(
     max_distance: int = 8,
     min_correlation: float = 0.95,
     bits: int | None = None,
-) -> Iterator[NearPair]:
+) -> Iterator[Pair]:
     """Pairs of images that are alike, by hash and then by pixels.
 
     All pairs are compared by Hamming distance; those within ``max_distance``
@@ -78,7 +80,7 @@ def near_pairs(
         bits (int, optional): As for :func:`read_image`.
 
     Yields:
-        NearPair: Each pair once.
+        Pair: Each pair once.
     """
     if len(paths) < 2:
         return
@@ -92,7 +94,7 @@ def near_pairs(
         alike = correlation(pixels(one), pixels(two))
         if alike >= min_correlation:
             found.add((one, two))
-            yield NearPair(one, two, distance, alike)
+            yield Pair(one, two, distance, alike)
     for one, two, _ in _close_spectra(spectra):
         if (one, two) not in found:
             turned, shift, parts = lay_upon(pixels(one), pixels(two))
@@ -100,7 +102,7 @@ def near_pairs(
             if alike >= min_correlation:
                 distance = int(_phash(parts[0]) - _phash(parts[1]))
                 if distance <= max_distance:
-                    yield NearPair(one, two, distance, alike, turned, shift)
+                    yield Pair(one, two, distance, alike, turned, shift)
 
 
 def correlation(one: np.ndarray, two: np.ndarray) -> float:
@@ -124,10 +126,7 @@ def turn(image: np.ndarray, turned: str) -> np.ndarray:
 def lay_upon(
     one: np.ndarray, two: np.ndarray
 ) -> tuple[str, tuple[float, float], tuple[np.ndarray, np.ndarray]]:
-    """Turn and shift the second image so that it lies on the first.
-
-    Args:
-        one, two (np.ndarray): Grey images (64, 64).
+    """Turn and shift the second grey image (64, 64) to lie on the first.
 
     Returns:
         tuple: How it is turned, its shift in parts of width and height, and

@@ -7,23 +7,22 @@ import cv2
 from jinja2 import Environment, PackageLoader
 
 from bm_plugins.datasets.image_io import read_image
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
-from .audit import Audit, Pair, summary
+from .audit import Audit, summary
+from .near_duplicates import Pair
 
 THUMBNAIL = 96  # pixels a side
+SHOWN = 8  # images of a group
 
 
-def write_page(
-    result: Audit, file: str | Path, max_groups: int = 200, max_images: int = 8
-) -> None:
+def write_page(result: Audit, file: str | Path, max_groups: int = 200) -> None:
     """Write one HTML file with the pictures inside.
 
     Args:
         result (Audit): What was found.
         file (str or Path): The page.
         max_groups (int): Groups that are shown; the page names the rest.
-        max_images (int): Images of a group that are shown.
 
     Raises:
         InputError: The file cannot be written.
@@ -45,7 +44,7 @@ def write_page(
                 laid=laid.get(row, ''),
                 picture=_thumbnail(result.folder / image.path),
             )
-            for row in group[:max_images]
+            for row in group[:SHOWN]
             for image in (result.images[row],)
         ]
         warnings = [

@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 from bm_plugins.choices import PACK_KINDS
 from bm_plugins.datasets.image_io import decode_image
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 from bm_plugins.utils.progress import track
 
 from .packed_images import (
@@ -194,11 +194,7 @@ def build_pack(
 
 
 def file_stats(paths: Sequence[str], folder: str | Path) -> np.ndarray:
-    """Size in bytes and time of change in ns of files.
-
-    Args:
-        paths (Sequence[str]): Paths (N,) relative to ``folder``.
-        folder (str or Path): The image folder.
+    """Size in bytes and time of change in ns of files under ``folder``.
 
     Returns:
         np.ndarray: (N, 2) int64; -1 of a missing file.

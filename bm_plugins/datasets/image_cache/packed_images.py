@@ -90,11 +90,7 @@ class PackedImages:
         return len(self.index)
 
     def read(self, row: int, name: str) -> np.ndarray | None:
-        """One image.
-
-        Args:
-            row (int): Its row in the manifest.
-            name (str): Its path, for the error.
+        """One image by its row in the manifest; ``name`` is for the error.
 
         Returns:
             np.ndarray or None: Of kind ``jpeg`` the file's bytes (B,), of
@@ -122,10 +118,9 @@ class PackedImages:
     def add_to(self, info: dict) -> None:
         """Put an image where :class:`LoadCellImage` looks for it.
 
-        Args:
-            info (dict): Has ``path`` and ``row``, which is taken out. Gets
-                ``img_bytes`` or, of kind ``decoded``, ``img``; neither if the
-                image could not be read: reading its file will say so.
+        ``info`` has ``path`` and ``row``, which is taken out. It gets
+        ``img_bytes`` or, of kind ``decoded``, ``img``; neither if the image
+        could not be read: reading its file will say so.
         """
         content = self.read(info.pop('row'), info['path'])
         if content is not None:
@@ -134,9 +129,6 @@ class PackedImages:
 
     def check(self, names: Sequence[str]) -> None:
         """Read all of the file and compare it with its hashes.
-
-        Args:
-            names (Sequence[str]): The paths (N,), for the error.
 
         Raises:
             InputError: Images are not as they were packed; names them.
@@ -169,11 +161,7 @@ def make_header(**fields: str | int) -> bytes:
 
 
 def read_header(header: bytes, file: str | Path) -> dict:
-    """The fields of what :func:`make_header` made.
-
-    Args:
-        header (bytes): The first 4,096 bytes.
-        file (str or Path): Where they are from, for the error.
+    """The fields of what :func:`make_header` made; ``file`` is for errors.
 
     Raises:
         InputError: They are none, or altered.

@@ -87,9 +87,6 @@ class ClassBalancedSampler(Sampler):
     def draw(self, epoch: int) -> np.ndarray:
         """The whole epoch in order.
 
-        Args:
-            epoch (int): Number of the epoch.
-
         Returns:
             np.ndarray: Indices (C · N_c,), int32.
         """

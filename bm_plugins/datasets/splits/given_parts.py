@@ -78,8 +78,12 @@ def _read_groups(
     """Group by path; an image has one."""
     table = read_csv(file, ['path', 'group'], what='--groups')
     paths = table.columns['path']
-    # One patient, however spelled: too few groups leak nothing.
-    names = [_group_name(cell) for cell in table.columns['group']]
+    # One patient, in any case, form of accents and kind of spaces: too few
+    # groups leak nothing.
+    names = [
+        ' '.join(normalize('NFC', cell).casefold().split())
+        for cell in table.columns['group']
+    ]
     found: dict[str, str] = {}
     matched = match_paths(paths, images, folder, f'--groups {file}')
     for line, path, name in zip(table.lines, matched, names, strict=True):
@@ -93,11 +97,6 @@ def _read_groups(
         f'{len({*names})} groups; each of the others by itself.'
     )
     return found
-
-
-def _group_name(cell: str) -> str:
-    """Without what cannot be seen: case, accents' form, kinds of spaces."""
-    return ' '.join(normalize('NFC', cell).casefold().split())
 
 
 def _check_crossing(

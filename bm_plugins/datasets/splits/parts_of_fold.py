@@ -21,16 +21,10 @@ _PART_FOLDER = re.compile(
 
 
 def parse_fold(fold: int | str | None) -> int | None:
-    """The fold that a config or ``BM_FOLD`` names.
-
-    Args:
-        fold (int or str, optional): A number, or ``''``, ``'none'`` or None.
-
-    Returns:
-        int or None: The number; None for the manifest's own split.
+    """The fold that a config or ``BM_FOLD`` names; None for the own split.
 
     Raises:
-        InputError: It is no number.
+        InputError: It is neither a number nor ``''``, ``'none'`` or None.
     """
     if fold in (None, '', 'none'):
         return None
@@ -46,12 +40,7 @@ def parse_fold(fold: int | str | None) -> int | None:
 def parse_split(
     split: str | Sequence[str], fraction: float, with_label: bool
 ) -> tuple[str, ...]:
-    """The parts that a data set loads.
-
-    Args:
-        split (str or Sequence[str]): One or several.
-        fraction (float): Share of each class to take of them.
-        with_label (bool): Whether labels are loaded.
+    """The parts that a data set loads, of which it takes a fraction.
 
     Raises:
         InputError: There is no such part, or no such share.
@@ -169,14 +158,8 @@ def against_folders(
 ) -> list[str]:
     """Images of a manifest in another part than their folder says.
 
-    Of those in a folder that trains, some may be the val part.
-
-    Args:
-        manifest (str or Path): The manifest; where its stamp says that
-            folders were ignored, there is none.
-        paths (Sequence[str]): Column ``path`` (N,).
-        splits (Sequence[str]): Column ``split`` (N,).
-        classes (Sequence[str]): Codes.
+    Of those in a folder that trains, some may be the val part. Where the
+    manifest's stamp says that folders were ignored, there is none.
 
     Raises:
         InputError: As :func:`folder_parts`.
@@ -219,7 +202,7 @@ def rows_of(
     labels: Sequence[str],
     fraction: float = 1.0,
 ) -> list[int]:
-    """The rows of some parts.
+    """The rows of some parts, in order.
 
     Args:
         parts (Sequence[str]): The part (N,) of each row.
@@ -228,9 +211,6 @@ def rows_of(
         labels (Sequence[str]): Column ``label`` (N,).
         fraction (float): Share of each class, by :func:`stratified_share`.
             Defaults to 1: all.
-
-    Returns:
-        list[int]: Row numbers, in order.
     """
     rows = [row for row, part in enumerate(parts) if part in wanted]
     if fraction < 1:

@@ -111,18 +111,16 @@ def stratified_share(
     paths: Sequence[str],
     labels: Sequence[str],
     fraction: float,
-    seed: int = 0,
 ) -> list[int]:
     """Rows of a share of each class, rounded, at least one image.
 
-    By the SHA-256 of seed and file name, as :func:`stratified_split`: the
+    By the SHA-256 of the file name, as :func:`stratified_split`: the
     rows of a smaller fraction are among those of a larger one.
 
     Args:
         paths (Sequence[str]): Paths (N,).
         labels (Sequence[str]): Class codes (N,).
         fraction (float): The share, above 0 and up to 1.
-        seed (int): Another seed, other rows.
 
     Returns:
         list[int]: The rows, in order.
@@ -132,7 +130,7 @@ def stratified_share(
         members[label].append(row)
     chosen = []
     for own in members.values():
-        own.sort(key=lambda row: _rank(f'{seed}:share', paths[row]))
+        own.sort(key=lambda row: _rank('0:share', paths[row]))
         chosen += own[: max(1, round(fraction * len(own)))]
     return sorted(chosen)
 

@@ -32,13 +32,7 @@ def class_counts(images: int) -> dict[str, int]:
     """Share images among the classes by the square root of their support.
 
     The release's own shares (3,678 to 1) would leave its rare classes empty.
-
-    Args:
-        images (int): Images in all.
-
-    Returns:
-        dict[str, int]: Images of each code: at least ``MIN_PER_CLASS``, and
-        at least 1 % of all.
+    Each code has at least ``MIN_PER_CLASS`` and at least 1 % of all.
 
     Raises:
         InputError: ``images`` is too few for that.
@@ -59,15 +53,10 @@ def class_counts(images: int) -> dict[str, int]:
 
 
 def image_path(code: str, number: int, count: int) -> str:
-    """Path of an image in the release's layout.
+    """Path of an image in the release's layout, relative to the data root.
 
-    Args:
-        code (str): Class code.
-        number (int): Number of the image in its class, from 1.
-        count (int): Images of the class, where its last range ends.
-
-    Returns:
-        str: Path relative to the data root, with forward slashes.
+    The images of a class have numbers from 1; its last range ends at
+    ``count``.
     """
     folder = f'{IMAGE_FOLDER}/{code}'
     if SUPPORTS[CLASSES.index(code)] >= FLAT_BELOW:
@@ -78,11 +67,6 @@ def image_path(code: str, number: int, count: int) -> str:
 
 def draw_cell(seed: int, code: str, number: int) -> np.ndarray:
     """Draw one image; it depends on nothing but the arguments.
-
-    Args:
-        seed (int): Seed of the collection, 0 or more.
-        code (str): Class code.
-        number (int): Number of the image in its class.
 
     Returns:
         np.ndarray: RGB image (250, 250, 3), uint8.

@@ -63,10 +63,6 @@ class LoadCellImage(BaseTransform):
 def check_readers(transforms: Sequence, cache: str) -> None:
     """Refuse a pipeline that would pass over the cache.
 
-    Args:
-        transforms (Sequence): The pipeline's.
-        cache (str): ``jpeg`` or ``decoded``.
-
     Raises:
         InputError: A reader is upstream's.
     """

@@ -9,10 +9,14 @@ from mmpretrain.registry import TRANSFORMS
 
 from bm_plugins.errors import InputError
 
-from .blur import blur
-from .colour import SATURATION, colour_steps, jitter_hsv
-from .resize import resize
-from .scratch import scratch
+from .image_ops import (
+    SATURATION,
+    blur,
+    colour_steps,
+    jitter_hsv,
+    resize,
+    scratch,
+)
 from .view_draw import ORDERS, ViewDraw, ViewDrawer, as_rows
 
 COLOR_JITTER = ('brightness', 'contrast', 'saturation', 'hue')
@@ -126,16 +130,7 @@ class MultiCropViews(BaseTransform):
         return self.drawer(results['draw'], image, scales)
 
     def render(self, img: np.ndarray, size: int, draw: ViewDraw) -> np.ndarray:
-        """One view.
-
-        Args:
-            img (np.ndarray): BGR (H, W, 3), uint8.
-            size (int): Side of the view in pixels.
-            draw (ViewDraw): What was drawn.
-
-        Returns:
-            np.ndarray: BGR (size, size, 3), uint8.
-        """
+        """One view (size, size, 3) of an image (H, W, 3), both BGR, uint8."""
         top, left, height, width = draw[:4]
         view = img[top : top + height, left : left + width]
         shape = (size, size, 3)

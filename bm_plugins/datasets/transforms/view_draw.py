@@ -18,12 +18,8 @@ class ViewDraw(NamedTuple):
     """What is drawn of one view; numbers alone, so a row of an array too.
 
     Attributes:
-        top (int): First row of the crop, pixels.
-        left (int): First column of the crop, pixels.
-        height (int): Rows of the crop, pixels.
-        width (int): Columns of the crop, pixels.
-        horizontal (bool): Flipped left to right.
-        vertical (bool): Flipped top to bottom.
+        top, left, height, width (int): The crop, pixels.
+        horizontal, vertical (bool): Flipped left to right, top to bottom.
         jittered (bool): Whether the colours are changed by what follows.
         jitter (tuple[float, ...]): A value a strength (see
             :class:`MultiCropViews`): additive for the hue, factors for the
@@ -48,14 +44,9 @@ class ViewDraw(NamedTuple):
 
 
 def as_rows(draws: Sequence[ViewDraw]) -> np.ndarray:
-    """Draws as numbers, for a batch.
+    """V draws as numbers (V, 14), float32, for a batch.
 
-    Args:
-        draws (Sequence[ViewDraw]): V of them.
-
-    Returns:
-        np.ndarray: (V, 14), float32: the fields in their order, a jitter
-        padded to four numbers.
+    The fields in their order, a jitter padded to four numbers.
     """
     rows = np.zeros((len(draws), 14), np.float32)
     for row, draw in zip(rows, draws, strict=True):
@@ -115,9 +106,6 @@ class ViewDrawer:
             image (tuple[int, int]): Height and width in pixels.
             scales (Sequence[Sequence[float]]): Least and greatest area of
                 each view, as a share of the image.
-
-        Returns:
-            list[ViewDraw]: One a view.
         """
         uniform = np.random.default_rng(draw).random((len(scales), UNIFORMS))
         return [
@@ -162,10 +150,8 @@ def draw_crop(
 
     Args:
         u (Sequence[float]): Uniform numbers (22,) in [0, 1).
-        height (int): Of the image, pixels.
-        width (int): Of the image, pixels.
-        least (float): Least area, as a share of the image.
-        most (float): Greatest area.
+        height, width (int): Of the image, pixels.
+        least, most (float): Bounds of the area, as a share of the image.
 
     Returns:
         tuple[int, int, int, int]: Top, left, height and width in pixels.

@@ -21,9 +21,6 @@ def backbone_weights(
         backbone (nn.Module): The backbone to be filled.
         filename (str): The checkpoint's path, for the errors.
 
-    Returns:
-        dict[str, Tensor]: Weights by the backbone's own keys.
-
     Raises:
         InputError: A weight of the backbone is missing, left over or has
             another shape.
@@ -70,14 +67,7 @@ def model_weights(
 ) -> dict[str, Tensor]:
     """Weights of a whole model in a checkpoint of just this model.
 
-    Args:
-        checkpoint (dict): As loaded; the weights are under ``state_dict`` or
-            at the top.
-        model (nn.Module): The model to be filled.
-        filename (str): The checkpoint's path, for the errors.
-
-    Returns:
-        dict[str, Tensor]: Weights by the model's own keys.
+    They are under ``state_dict`` or at the top.
 
     Raises:
         InputError: Another number of classes, or any key that is missing,
@@ -112,13 +102,9 @@ def check_num_classes(
 ) -> None:
     """Fail where the checkpoint's classifier has other classes.
 
-    Args:
-        checkpoint (dict): As loaded.
-        model (nn.Module): A model that may have a ``head.fc``.
-        filename (str): The checkpoint's path, for the error.
-
     Raises:
-        InputError: Both have a classifier, and the numbers differ.
+        InputError: It and the model have a ``head.fc``, and the numbers
+            differ.
     """
     weights = plain_keys(checkpoint)
     if not any(key.startswith('backbone.') for key in weights):

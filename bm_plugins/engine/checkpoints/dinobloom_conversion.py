@@ -24,13 +24,6 @@ def convert_dinobloom(checkpoint: Mapping, filename: str) -> dict[str, Tensor]:
     ``backbone.*``, ``dino_head.*`` and ``ibot_head.*``; DINOv2's own hold the
     backbone alone, at 518 px, and are converted too.
 
-    Args:
-        checkpoint (Mapping): As loaded.
-        filename (str): The checkpoint's path, for the error.
-
-    Returns:
-        dict[str, Tensor]: The backbone's weights.
-
     Raises:
         InputError: It is of another kind, or has register tokens.
     """
@@ -57,14 +50,7 @@ def convert_dinobloom(checkpoint: Mapping, filename: str) -> dict[str, Tensor]:
 
 
 def timm_name(weights: Mapping[str, Tensor], filename: str) -> tuple[str, int]:
-    """The timm model that the weights are of.
-
-    Args:
-        weights (Mapping[str, Tensor]): By :func:`convert_dinobloom`.
-        filename (str): The checkpoint's path, for the error.
-
-    Returns:
-        tuple[str, int]: Its name, and the side of its images in pixels.
+    """The timm model that converted weights are of, and its images' side.
 
     Raises:
         InputError: There is none of such a width.

@@ -14,11 +14,6 @@ def convert_swav(
 ) -> dict[str, Tensor]:
     """Weights of a checkpoint by the keys of ``model``.
 
-    Args:
-        checkpoint (dict): As loaded, of either framework's SwAV.
-        model (nn.Module): The SwAV that is to take them.
-        filename (str): The checkpoint's path, for the errors.
-
     Returns:
         dict[str, Tensor]: All weights of the model. A queue that it has and
         the checkpoint has not (upstream's losses save none) stays empty.

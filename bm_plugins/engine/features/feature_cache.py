@@ -6,14 +6,76 @@ import os
 from math import prod
 from pathlib import Path
 
+import cv2
+import mmcv
+import mmpretrain
 import numpy as np
 import torch
+import torchvision
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
+
+# Raise where the same weights and files give other features than before.
+FORMAT = 2
+CLASSIFIER = 'head.fc.'
+MODE = 'training'  # evaluation, whatever it is before
+LIBRARIES = (torch, torchvision, cv2, mmcv, mmpretrain)
+
+
+def feature_key(
+    model: nn.Module, dataset: Dataset, pipeline: list, fp16: bool
+) -> str:
+    """Hash of all that decides the features, wherever it comes from.
+
+    The network as it is built and its weights, but for the linear classifier
+    ``head.fc``; the preprocessor; the kind of device; the images' paths
+    relative to the image folder, sizes, times of change and ranges of values,
+    in order; the pipeline; the versions of the libraries that compute.
+
+    Args:
+        model (nn.Module): Has ``backbone``, ``data_preprocessor`` and head.
+        dataset (Dataset): Its ``get_data_info`` has ``img_path``.
+        pipeline (list): Config of its transforms, without random ones.
+        fp16 (bool): Mixed precision.
+
+    Returns:
+        str: 64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+
+    def add(*values: object) -> None:
+        digest.update(json.dumps(values, default=repr).encode() + b'\n')
+
+    add(FORMAT, [library.__version__ for library in LIBRARIES])
+    for name, part in model.named_children():
+        add(name, type(part).__name__ if name == 'head' else repr(part))
+    preprocessor = model.data_preprocessor
+    settings = vars(preprocessor).items()
+    simple = (bool, int, float, str)
+    add([s for s in settings if isinstance(s[1], simple) and s[0] != MODE])
+    buffers = dict(preprocessor.named_buffers())
+    add([(k, v.flatten().tolist()) for k, v in buffers.items()])
+    device = 'cpu'
+    for name, weight in model.state_dict().items():
+        if name.startswith(CLASSIFIER):
+            continue
+        device = weight.device.type
+        add(name, weight.shape, str(weight.dtype))
+        raw = weight.detach().cpu().contiguous().flatten()
+        digest.update(raw.view(torch.uint8).numpy())
+    add(device, fp16, pipeline)
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        file = os.stat(info['img_path'])
+        path = info.get('path', info['img_path'])
+        add(path, file.st_size, file.st_mtime_ns)
+        if bits := info.get('bits'):
+            add(bits)
+    return digest.hexdigest()
 
 
 class FeatureCache:
@@ -87,16 +149,14 @@ class FeatureCache:
                 stream.write(json.dumps(header).encode() + b'\n')
                 stream.write(values.data.cast('B'))
             # What a killed run left half is among them.
-            files = [(f.stat().st_mtime_ns, f) for f in self._files()]
+            found = self.folder.glob('*.features*')
+            files = [(f.stat().st_mtime_ns, f) for f in found]
             for _, old in sorted(files, reverse=True)[self.keep :]:
                 old.unlink(missing_ok=True)
         except (OSError, InputError) as error:
             _say(f'Features are not cached: {error}')
             return
         _say(f'Features cached in {file}')
-
-    def _files(self) -> list[Path]:
-        return [*self.folder.glob('*.features*')]
 
 
 def _checksum(values: np.ndarray) -> str:

@@ -29,8 +29,7 @@ class Features:
         labels (Tensor): Class indices (N,).
         paths (list[str]): Images (N,), relative to the image folder.
         files (list[str]): The same as files.
-        codes (tuple[str, ...]): Class codes (C,).
-        names (tuple[str, ...]): Full names (C,).
+        codes, names (tuple[str, ...]): Of the classes (C,).
     """
 
     values: Tensor
@@ -42,11 +41,7 @@ class Features:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """The config's model, in its initial state.
-
-    Args:
-        cfg (Config): A config with a ``model``.
-    """
+    """The config's ``model``, in its initial state."""
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     settings = dict(cfg.model)
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
@@ -78,8 +73,6 @@ def features_of(
     features: Callable[[Tensor], Tensor],
     per_class: int | None = None,
     seed: int = 0,
-    batch_size: int = 64,
-    num_workers: int = 2,
 ) -> Features:
     """One pass over a labelled data set.
 
@@ -90,16 +83,14 @@ def features_of(
         per_class (int, optional): Images of a class at most, drawn by
             ``seed``; None for all.
         seed (int): As said.
-        batch_size (int): Images at a time.
-        num_workers (int): Processes that read.
     """
     cells: Dataset = DATASETS.build(dataset)
     if per_class is not None:
         cells.get_subset_(some_of_each(cells, per_class, seed))
     loader = MarrowRunner.build_dataloader(
         dict(
-            batch_size=batch_size,
-            num_workers=num_workers,
+            batch_size=64,
+            num_workers=2,
             collate_fn=dict(type='default_collate'),
             dataset=cells,
             sampler=dict(type='DefaultSampler', shuffle=False),

@@ -8,9 +8,9 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
-from bm_plugins.engine.accumulation import accumulated
+from bm_plugins.engine.step_options import accumulated
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 INTERRUPTED = 'interrupted.pth'
 
@@ -19,11 +19,7 @@ INTERRUPTED = 'interrupted.pth'
 def save_and_name(runner: Runner, folder: str, name: str, **kwargs) -> None:
     """Save a checkpoint; once it is there, ``last_checkpoint`` names it.
 
-    Args:
-        runner (Runner): The runner.
-        folder (str): Where the checkpoint goes.
-        name (str): Its file name.
-        **kwargs: As for ``Runner.save_checkpoint``.
+    As ``Runner.save_checkpoint``.
     """
     runner.save_checkpoint(folder, name, **kwargs)
     with atomic_write(Path(runner.work_dir, 'last_checkpoint')) as partial:

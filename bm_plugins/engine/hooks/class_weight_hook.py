@@ -7,9 +7,9 @@ from mmpretrain.registry import HOOKS
 
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
-from bm_plugins.models.losses.class_weights import class_weights
 from bm_plugins.models.losses.weighted_cross_entropy import (
     WeightedCrossEntropyLoss,
+    class_weights,
 )
 
 

@@ -2,6 +2,9 @@
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
+from threading import Thread
 from typing import Any
 
 import torch
@@ -9,8 +12,9 @@ import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
+from torch.utils.data import DataLoader
 
-from bm_plugins.engine.accumulation import is_amid
+from bm_plugins.engine.step_options import is_amid
 from bm_plugins.errors import Preempted
 
 from .checkpoint_hook import INTERRUPTED, save_and_name
@@ -86,3 +90,27 @@ class PreemptionHook(Hook):
         if self._pending is not None:
             self._pending.wait()
         signal.signal(signal.SIGTERM, self._previous)
+
+
+def let_workers_outlive_sigterm(dataloader: DataLoader) -> DataLoader:
+    """Let a loader's workers end by SIGTERM of their parent alone.
+
+    Slurm signals every process of a step. A worker that ends by it would
+    take the training process with it before that can save.
+    """
+    dataloader.worker_init_fn = partial(_init, dataloader.worker_init_fn)
+    return dataloader
+
+
+def _init(inner: Callable | None, worker_id: int) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    Thread(target=_end_with_parent, daemon=True).start()
+    if inner is not None:
+        inner(worker_id)
+
+
+def _end_with_parent() -> None:
+    while True:
+        info = signal.sigwaitinfo({signal.SIGTERM})
+        if info.si_pid == os.getppid():
+            os._exit(0)

@@ -12,7 +12,7 @@ from mmpretrain.registry import HOOKS
 from torch.utils.data import DataLoader
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 from bm_plugins.utils.run_manifest import (
     config_facts,
     data_facts,

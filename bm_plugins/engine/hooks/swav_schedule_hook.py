@@ -4,9 +4,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpretrain.registry import HOOKS
 
+from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
-
-from .swav_loss_of import swav_loss_of
+from bm_plugins.models.losses.swav_loss import swav_loss_of
 
 
 @HOOKS.register_module()
@@ -37,7 +37,7 @@ class SwAVScheduleHook(Hook):
             InputError: The queue is shorter than a global batch, or the
                 training has no epochs to count.
         """
-        loss = swav_loss_of(runner.model)
+        loss = swav_loss_of(unwrap(runner.model))
         for name in ('queue_start_epoch', 'freeze_prototypes_epochs'):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(loss, name))
@@ -86,7 +86,7 @@ class SwAVScheduleHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Switch the queue and the prototypes on in their first epoch."""
-        loss = swav_loss_of(runner.model)
+        loss = swav_loss_of(unwrap(runner.model))
         loss.use_queue = (
             loss.queue.size(1) > 0 and runner.epoch >= self.queue_start_epoch
         )

@@ -16,7 +16,7 @@ from bm_plugins.engine.features.features import (
 )
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.knn import weighted_knn
+from bm_plugins.evaluation.functional.neighbours import weighted_knn
 
 
 @LOOPS.register_module()
@@ -71,11 +71,7 @@ class KNNLoop(ValLoop):
             )
 
     def run(self) -> dict:
-        """Take the features of both parts and vote.
-
-        Returns:
-            dict: The metrics of the validation part.
-        """
+        """Take the features of both parts and vote."""
         runner = self.runner
         runner.call_hook('before_val')
         runner.call_hook('before_val_epoch')

@@ -11,17 +11,16 @@ from mmpretrain.registry import LOOPS
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bm_plugins.engine.features.feature_cache import FeatureCache
-from bm_plugins.engine.features.feature_key import feature_key
+from bm_plugins.engine.features.feature_cache import FeatureCache, feature_key
 from bm_plugins.engine.features.features import extract_features
 from bm_plugins.engine.unwrap import unwrap
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.linear.linear_probe import (
+from bm_plugins.evaluation.linear.objective import check_class_weight
+from bm_plugins.evaluation.linear.probe import (
     LinearProbe,
     fit_linear_probe,
 )
-from bm_plugins.evaluation.linear.softmax_objective import check_class_weight
-from bm_plugins.utils.atomic_write import atomic_write
+from bm_plugins.utils.files import atomic_write
 
 NOT_RECORDED = 'the checkpoint does not say how it was fitted'
 
@@ -113,11 +112,7 @@ class LinearProbeLoop(TestLoop):
             )
 
     def run(self) -> dict:
-        """Fit, save and test.
-
-        Returns:
-            dict: The metrics of the test part.
-        """
+        """Fit, save and test."""
         if not self.runner._has_loaded:
             if getattr(self.model.backbone, 'is_init', False):
                 what = 'the weights that the backbone loaded itself.'

@@ -12,7 +12,7 @@ from bm_plugins.datasets.samplers.draw_batch_sampler import (
     DrawBatchSampler,
     seed_generators,
 )
-from bm_plugins.engine.accumulation import start_epoch
+from bm_plugins.engine.step_options import start_epoch
 
 
 @LOOPS.register_module()

@@ -22,14 +22,7 @@ class SyncFreeLARS(LARS):
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None) -> Tensor | None:
-        """Update the parameters that have a gradient.
-
-        Args:
-            closure (Callable, optional): Computes the loss again.
-
-        Returns:
-            Tensor or None: The closure's loss.
-        """
+        """Update the parameters that have a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

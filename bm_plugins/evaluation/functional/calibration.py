@@ -4,11 +4,13 @@ import numpy as np
 
 from bm_plugins.errors import InputError
 
+BINS = 15
+
 
 def reliability(
-    scores: np.ndarray, labels: np.ndarray, bins: int = 15
+    scores: np.ndarray, labels: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Confidence and accuracy in bins of equal width.
+    """Confidence and accuracy in M = 15 bins of (0, 1], of equal width.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks"
     (arXiv:1706.04599), section 2.
@@ -16,15 +18,14 @@ def reliability(
     Args:
         scores (np.ndarray): Probabilities (N, C).
         labels (np.ndarray): True class indices (N,).
-        bins (int): Number M of bins of (0, 1]. Defaults to 15.
 
     Returns:
         dict[str, np.ndarray]: ``count``, mean ``confidence`` and ``accuracy``
         (M,), the means NaN in empty bins.
     """
-    confidence, right, where = _binned(scores, labels, bins)
-    count = np.bincount(where, minlength=bins)
-    sums = [np.bincount(where, values, bins) for values in (confidence, right)]
+    confidence, right, where = _binned(scores, labels)
+    count = np.bincount(where, minlength=BINS)
+    sums = [np.bincount(where, values, BINS) for values in (confidence, right)]
     means = [
         np.where(count > 0, total / np.maximum(count, 1), np.nan)
         for total in sums
@@ -33,21 +34,20 @@ def reliability(
 
 
 def expected_calibration_error(
-    scores: np.ndarray, labels: np.ndarray, bins: int = 15
+    scores: np.ndarray, labels: np.ndarray
 ) -> float:
     """Mean distance of confidence and accuracy, Guo et al., equation 5.
 
     Arguments as for :func:`reliability`.
     """
-    confidence, right, where = _binned(scores, labels, bins)
-    gaps = np.bincount(where, confidence - right, bins)
+    confidence, right, where = _binned(scores, labels)
+    gaps = np.bincount(where, confidence - right, BINS)
     return float(np.abs(gaps).sum() / len(labels))
 
 
 def debiased_calibration_error(
     scores: np.ndarray,
     labels: np.ndarray,
-    bins: int = 15,
     replicates: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float, float, float]:
@@ -65,7 +65,6 @@ def debiased_calibration_error(
     Args:
         scores (np.ndarray): Probabilities (N, C).
         labels (np.ndarray): True class indices (N,).
-        bins (int): As for :func:`reliability`.
         replicates (int): Draws. Defaults to 1000.
         seed (int): Their seed. Defaults to 0.
 
@@ -73,12 +72,12 @@ def debiased_calibration_error(
         tuple[float, float, float, float]: Estimate, lower and upper end, and
         the 97.5 % quantile of the plug-in error of perfect calibration.
     """
-    confidence, right, where = _binned(scores, labels, bins)
+    confidence, right, where = _binned(scores, labels)
     n = len(labels)
-    count = np.bincount(where, minlength=bins)
+    count = np.bincount(where, minlength=BINS)
     used = count > 0
     gap, stated, spread = (
-        np.bincount(where, values, bins)[used]
+        np.bincount(where, values, BINS)[used]
         for values in (
             confidence - right,
             confidence,
@@ -192,11 +191,11 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _binned(
-    scores: np.ndarray, labels: np.ndarray, bins: int
+    scores: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Confidence, whether right, and bin of each image, (N,)."""
     scores = np.asarray(scores)
     confidence = scores.max(1).astype(float)
     right = (scores.argmax(1) == labels).astype(float)
-    where = np.ceil(confidence * bins).astype(int) - 1
-    return confidence, right, where.clip(0, bins - 1)
+    where = np.ceil(confidence * BINS).astype(int) - 1
+    return confidence, right, where.clip(0, BINS - 1)

@@ -1,8 +1,47 @@
 """Sets of classes that hold the true one at a promised rate."""
 
+import math
+
 import numpy as np
 
-from .order_statistic import bound_of_next
+from bm_plugins.errors import InputError
+
+
+def bound_of_next(values: np.ndarray, level: float) -> float:
+    """What the next value does not exceed, with a given probability.
+
+    Of n values, the k-th smallest with k = ceil((n + 1) level): a further
+    value, exchangeable with them, is no greater with probability k / (n + 1)
+    or more, whatever their distribution (Angelopoulos and Bates 2021,
+    arXiv:2107.07511, theorem 1). The plain quantile promises less than
+    ``level``.
+
+    Args:
+        values (np.ndarray): Values (n,), as an array or a CPU tensor.
+        level (float): Probability, between 0 and 1.
+
+    Returns:
+        float: The value; infinity where n is too small to promise anything,
+        which is below level / (1 - level).
+
+    Raises:
+        InputError: ``level`` is not between 0 and 1, or a value is no number.
+    """
+    if not 0 < level < 1:
+        raise InputError(
+            f'a probability of {level:g} was asked for; expected one between '
+            '0 and 1, as 0.95.'
+        )
+    values = np.sort(np.asarray(values, np.float64).ravel())
+    if np.isnan(values).any():
+        raise InputError(
+            f'{np.isnan(values).sum()} of {len(values)} validation values '
+            'are not numbers: the model gives no finite output on them. Train '
+            'or convert it again.'
+        )
+    # The subtraction undoes roundings such as 100 * .07 > 7.
+    rank = math.ceil((len(values) + 1) * level - 1e-9)
+    return math.inf if rank > len(values) else float(values[rank - 1])
 
 
 def conformal_thresholds(
@@ -47,9 +86,7 @@ def conformal_thresholds(
 def is_promised(images: np.ndarray, error_rate: float) -> np.ndarray:
     """Whether so many images suffice: 1 / error_rate - 1, at .05 19.
 
-    Args:
-        images (np.ndarray): Numbers of validation images, of any shape.
-        error_rate (float): Share of sets that may miss.
+    Of any shape.
     """
     # As bound_of_next rounds.
     return (np.asarray(images) + 1) * error_rate >= 1 - 1e-9
@@ -73,17 +110,10 @@ def prediction_sets(
 
 
 def coverage(sets: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
-    """How many sets hold the true class.
+    """How many of N sets (N, C) hold the true class, and N.
 
     The interval of the rate is that of a proportion,
     ``wilson(*coverage(sets, labels))``.
-
-    Args:
-        sets (np.ndarray): Membership (N, C), bool.
-        labels (np.ndarray): True class indices (N,).
-
-    Returns:
-        tuple[int, int]: Sets that hold it, and N.
     """
     labels = np.asarray(labels)
     hits = np.asarray(sets)[np.arange(len(labels)), labels]

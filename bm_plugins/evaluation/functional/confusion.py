@@ -17,15 +17,12 @@ class PerClassScores(NamedTuple):
 def confusion_matrix(
     labels: np.ndarray, predictions: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Counts of true class (rows) by predicted class (columns).
+    """Counts (C, C), int64, of true class (rows) by predicted class.
 
     Args:
         labels (np.ndarray): True class indices (N,).
         predictions (np.ndarray): Predicted class indices (N,).
         num_classes (int): Number C of classes.
-
-    Returns:
-        np.ndarray: (C, C) int64.
     """
     pairs = np.asarray(labels, np.int64) * num_classes + predictions
     return np.bincount(pairs, minlength=num_classes**2).reshape(
@@ -34,14 +31,7 @@ def confusion_matrix(
 
 
 def per_class_scores(matrix: np.ndarray) -> PerClassScores:
-    """Scores of each class from the confusion matrix.
-
-    Args:
-        matrix (np.ndarray): (..., C, C), true classes in rows.
-
-    Returns:
-        PerClassScores: Precision, recall, F1 and support.
-    """
+    """Scores of each class from (..., C, C), true classes in rows."""
     hits = np.diagonal(matrix, axis1=-2, axis2=-1).astype(float)
     support, predicted = matrix.sum(-1), matrix.sum(-2)
     return PerClassScores(

@@ -4,7 +4,7 @@ import numpy as np
 
 from bm_plugins.errors import InputError
 
-from .order_statistic import bound_of_next
+from .conformal import bound_of_next
 
 # Similarities held at once; 64 MiB as float64.
 _AT_ONCE = 2**23

@@ -5,7 +5,8 @@ from scipy.special import stdtrit
 
 # Fewer calibration images tell too little of how a class is taken.
 MIN_SUPPORT = 5
-_ROUNDS = 2000
+# Largest step of a share at which to stop; rounds at the most.
+_STOP, _ROUNDS = 1e-8, 2000
 # How far the likeliest shares may be wrong where the calibration images
 # cannot tell: as much as the share and 5 points more; in the interval up to
 # 10 more of a class that the model misses.
@@ -22,9 +23,7 @@ _UNSEEN = 0.06
 _STEPS, _HALVINGS = 25, 20
 
 
-def likeliest_shares(
-    scores: np.ndarray, tolerance: float = 1e-8
-) -> np.ndarray:
+def likeliest_shares(scores: np.ndarray) -> np.ndarray:
     """The shares of the classes that make a slide's cells likeliest.
 
     Saerens, Latinne and Decaestecker 2002 (Neural Comput. 14:21-41), equation
@@ -35,8 +34,6 @@ def likeliest_shares(
     Args:
         scores (np.ndarray): Probabilities (N, C) of the cells if all classes
             were equally frequent, calibrated.
-        tolerance (float): Largest step of a share at which to stop. Defaults
-            to 1e-8; after 2,000 rounds at the latest.
 
     Returns:
         np.ndarray: Shares (C,), with the sum 1.
@@ -46,7 +43,7 @@ def likeliest_shares(
         one = at_shares(scores, shares).mean(0)
         two = at_shares(scores, one).mean(0)
         step, bend = one - shares, two - 2 * one + shares
-        if np.abs(step).max() < tolerance:
+        if np.abs(step).max() < _STOP:
             return two
         norms = (np.linalg.norm(x) for x in (step, bend))
         length = np.clip(next(norms) / max(next(norms), 1e-300), 1, 1e6)

@@ -48,12 +48,8 @@ def tolerate(
 ) -> np.ndarray:
     """Count a prediction of a neighbour as one of the true class.
 
-    Args:
-        matrix (np.ndarray): Confusion matrices (..., C, C).
-        neighbours (Sequence[tuple[int, int]]): (true, predicted).
-
-    Returns:
-        np.ndarray: (..., C, C), the tolerated counts on the diagonal.
+    ``neighbours`` are (true, predicted) cells of the matrices (..., C, C),
+    whose counts move to the diagonal.
     """
     matrix = matrix.copy()
     for true, predicted in neighbours:

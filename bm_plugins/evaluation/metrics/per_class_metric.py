@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpretrain.registry import METRICS
@@ -14,7 +15,6 @@ from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
-    per_class_scores,
 )
 from bm_plugins.evaluation.functional.tolerant import (
     RECONSTRUCTION,
@@ -22,9 +22,72 @@ from bm_plugins.evaluation.functional.tolerant import (
 )
 from bm_plugins.utils.csv_file import write_csv
 
-from .kept_batches import KeptBatch, join_batches, keep_batch
 from .score_table import score_table
 from .scores import Figure, figures_of
+
+BY_CLASS = ('precision', 'recall', 'f1')
+
+
+class KeptBatch(NamedTuple):
+    """What is kept of B images: 4 C + 16 bytes and the path of each.
+
+    Attributes:
+        indices (np.ndarray): Places in the data set (B,), int64.
+        paths (str): The paths, with a null character between them.
+        labels (np.ndarray): True classes (B,), int64.
+        scores (np.ndarray): Probabilities (B, C), float32.
+    """
+
+    indices: np.ndarray
+    paths: str
+    labels: np.ndarray
+    scores: np.ndarray
+
+
+def keep_batch(samples: Sequence[dict]) -> KeptBatch:
+    """Keep a batch, copied from the device in one go.
+
+    Each sample has ``sample_idx``, ``path`` or ``img_path``, ``gt_label``
+    and ``pred_score`` (C,).
+
+    Raises:
+        InputError: One has no label.
+    """
+    if not all('gt_label' in sample for sample in samples):
+        raise InputError(
+            'PerClassMetric needs labels: set with_label=True in the test '
+            'data set.'
+        )
+    labels = [torch.as_tensor(s['gt_label']).reshape(()) for s in samples]
+    scores = torch.stack([sample['pred_score'] for sample in samples])
+    return KeptBatch(
+        np.array([sample['sample_idx'] for sample in samples], np.int64),
+        '\0'.join(s.get('path', s.get('img_path')) or '' for s in samples),
+        torch.stack(labels).cpu().numpy().astype(np.int64),
+        scores.float().cpu().numpy(),
+    )
+
+
+def join_batches(
+    batches: Sequence[KeptBatch],
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Paths (N,), labels (N,) and scores (N, C) in the data set's order.
+
+    Of an image that pads a rank's last batch the last one counts.
+    """
+    batches = [KeptBatch(*batch) for batch in batches]  # mmengine's tuples
+    indices, labels, scores = (
+        np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ('indices', 'labels', 'scores')
+    )
+    paths = [path for batch in batches for path in batch.paths.split('\0')]
+    order = indices.argsort(kind='stable')
+    last = np.append(np.diff(indices[order]) > 0, True)
+    order = order[last]
+    if not np.array_equal(order, np.arange(len(paths))):
+        paths = [paths[row] for row in order]
+        labels, scores = labels[order], scores[order]
+    return paths, labels, scores
 
 
 @METRICS.register_module()
@@ -116,30 +179,35 @@ class PerClassMetric(BaseMetric):
             neighbours = read_neighbours(self.neighbours, codes)
         predictions = scores.argmax(1)
         matrix = confusion_matrix(labels, predictions, len(codes))
-        self.class_scores = {
-            f'{score}/{code}': float(value)
-            for score, column in per_class_scores(matrix)._asdict().items()
-            for code, value, n in zip(
-                codes, column, matrix.sum(1), strict=True
-            )
-            if n and score != 'support'
-        }
         figures = figures_of(
-            labels,
-            scores,
-            codes,
-            self.min_support,
-            meta.get('train_support'),
-            neighbours,
-            self.replicates,
+            *(labels, scores, codes, self.min_support),
+            *(meta.get('train_support'), neighbours, self.replicates),
         )
+        self.class_scores = {
+            f'{score}/{code}': figure.value
+            for (score, code), figure in figures.items()
+            if score in BY_CLASS
+        }
         table = score_table(
             figures, codes, names, self.min_support, protocol, classifier
         )
         print_log(f'\n{table}', 'current')
         if self.out_dir is not None:
             os.makedirs(self.out_dir, exist_ok=True)
-            self._write_scores(codes, names, matrix)
+            self._write(
+                'per_class.csv',
+                ['code', 'name', 'support', *BY_CLASS],
+                (
+                    (code, name, n)
+                    + tuple(
+                        f'{figures[score, code].value:.6f}' if n else ''
+                        for score in BY_CLASS
+                    )
+                    for code, name, n in zip(
+                        codes, names, matrix.sum(1), strict=True
+                    )
+                ),
+            )
             self._write(
                 'figures.csv',
                 [field.name for field in fields(Figure)]
@@ -167,19 +235,6 @@ class PerClassMetric(BaseMetric):
         values = averages(matrix, self.min_support)
         extra = {n: f.value for (n, of), f in figures.items() if of == 'all'}
         return {name: float(v) for name, v in (values | extra).items()}
-
-    def _write_scores(
-        self, codes: Sequence[str], names: Sequence[str], matrix: np.ndarray
-    ) -> None:
-        scores = per_class_scores(matrix)
-        rows = []
-        for i, (code, name) in enumerate(zip(codes, names, strict=True)):
-            three = [f'{column[i]:.6f}' for column in scores[:3]]
-            if not scores.support[i]:
-                three = [''] * 3
-            rows.append([code, name, scores.support[i], *three])
-        header = ['code', 'name', 'support', 'precision', 'recall', 'f1']
-        self._write('per_class.csv', header, rows)
 
     def _write(self, name: str, header: list, rows: Iterable[list]) -> None:
         write_csv(os.path.join(self.out_dir, name), header, rows)

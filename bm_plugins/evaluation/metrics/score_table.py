@@ -34,15 +34,11 @@ def score_table(
 
     Args:
         figures (dict): As :func:`figures_of` gives them.
-        codes (Sequence[str]): Class codes (C,).
-        names (Sequence[str]): Full names (C,).
+        codes, names (Sequence[str]): Of the classes (C,).
         min_support (int): Test images of the ``*_min_support`` averages.
         protocol (str): How the test images were chosen.
         classifier (str): How a linear classifier was fitted. Defaults to
             ``''``: there is none.
-
-    Returns:
-        str: Lines of some 100 characters.
     """
     n = figures['accuracy', 'all'].n
     width = max(6, *map(len, codes))

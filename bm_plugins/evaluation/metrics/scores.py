@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_matrices
 from bm_plugins.evaluation.functional.calibration import (
     debiased_calibration_error,
 )
-from bm_plugins.evaluation.functional.class_groups import GROUPS, class_groups
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     class_mean,
@@ -17,12 +15,31 @@ from bm_plugins.evaluation.functional.confusion import (
     per_class_scores,
 )
 from bm_plugins.evaluation.functional.intervals import (
+    bootstrap_matrices,
     goutte_gaussier,
     mean_of_proportions,
     percentile_interval,
     wilson,
 )
 from bm_plugins.evaluation.functional.tolerant import tolerate
+
+GROUPS = ('head', 'middle', 'tail')
+
+
+def class_groups(train_support: np.ndarray) -> np.ndarray:
+    """Thirds of the classes by their number of training images (C,).
+
+    Of the release's 21 classes the tail is the seven of fewer than 1,000
+    images. Indices (C,) into ``GROUPS``, -1 without a training image; among
+    equals the earlier class is the larger one.
+    """
+    support = np.asarray(train_support)
+    order = np.argsort(-support, kind='stable')
+    order = order[support[order] > 0]
+    groups = np.full(len(support), -1)
+    for group, members in enumerate(np.array_split(order, len(GROUPS))):
+        groups[members] = group
+    return groups
 
 
 @dataclass(frozen=True)
@@ -32,11 +49,9 @@ class Figure:
     Attributes:
         score (str): Its name, as ``recall`` or ``macro_f1``.
         of (str): The class's code, or ``all``.
-        n (int): Images that it rests on.
-        classes (int): Classes that it rests on.
+        n, classes (int): Images and classes that it rests on.
         value (float): The score.
-        low (float): Lower end of the interval.
-        high (float): Upper end.
+        low, high (float): Ends of the interval.
         interval (str): ``Wilson``, ``Goutte-Gaussier``, ``bootstrap``,
             ``bootstrap, Wilson`` (both) or ``resampling``.
     """
@@ -62,7 +77,6 @@ def figures_of(
     train_support: np.ndarray | None = None,
     neighbours: Sequence[tuple[int, int]] = (),
     replicates: int = 1000,
-    seed: int = 0,
 ) -> dict[tuple[str, str], Figure]:
     """All figures of a test.
 
@@ -85,8 +99,7 @@ def figures_of(
             to None: no groups.
         neighbours (Sequence[tuple[int, int]]): As for :func:`tolerate`; none
             for no tolerant score.
-        replicates (int): Bootstrap draws. Defaults to 1000.
-        seed (int): Their seed. Defaults to 0.
+        replicates (int): Bootstrap draws, by seed 0. Defaults to 1000.
 
     Returns:
         dict[tuple[str, str], Figure]: By score and code (``all`` over the
@@ -96,10 +109,7 @@ def figures_of(
     count = len(codes)
     matrix = confusion_matrix(labels, predictions, count)
     draws = np.concatenate(
-        list(
-            bootstrap_matrices(labels, [predictions], count, replicates, seed)
-        ),
-        axis=1,
+        [*bootstrap_matrices(labels, [predictions], count, replicates)], axis=1
     )[0]
     result = _by_class(matrix, codes)
     support = matrix.sum(1)
@@ -150,9 +160,7 @@ def figures_of(
         'all',
         len(labels),
         int((support > 0).sum()),
-        *debiased_calibration_error(
-            scores, labels, replicates=replicates, seed=seed
-        )[:3],
+        *debiased_calibration_error(scores, labels, replicates=replicates)[:3],
         'resampling',
     )
     return result

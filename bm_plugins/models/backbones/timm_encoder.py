@@ -63,14 +63,9 @@ class TimmEncoder(BaseModule):
         )
 
     def own_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weights under timm's names, by this module's.
+        """Weights under timm's names, by this module's; no classifier's.
 
-        Args:
-            weights (dict[str, Tensor]): As timm saves them, or under
-                ``model``, as many papers' code does.
-
-        Returns:
-            dict[str, Tensor]: All but those of the classifier.
+        As timm saves them, or under ``model``, as many papers' code does.
         """
         weights = weights.get('model', weights)
         heads = self.timm_model.pretrained_cfg.get('classifier') or ()

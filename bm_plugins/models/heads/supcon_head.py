@@ -42,14 +42,7 @@ class SupConHead(BaseModule):
         self.loss_module = MODELS.build(loss or dict(type='SupConLoss'))
 
     def forward(self, feats: tuple[Tensor]) -> Tensor:
-        """Embed the features.
-
-        Args:
-            feats (tuple[Tensor]): Pooled features, the last (N, C).
-
-        Returns:
-            Tensor: Unit embeddings (N, D).
-        """
+        """Unit embeddings (N, D) of pooled features, the last (N, C)."""
         return normalize(self.projection(feats[-1]))
 
     def loss(self, feats: tuple[Tensor], labels: Tensor) -> Tensor:

@@ -30,9 +30,17 @@ class SupConLoss(nn.Module):
     Args:
         temperature (float): τ. Defaults to 0.2, the paper's.
 
+    Attributes:
+        accumulation_refused (str): As of :class:`.GlobalSwAVLoss`.
+
     Raises:
         InputError: The temperature is not positive.
     """
+
+    accumulation_refused = (
+        'SupCon contrasts an image with the others of its step, and in '
+        'several small batches it would never meet most of them'
+    )
 
     def __init__(self, temperature: float = 0.2) -> None:
         super().__init__()

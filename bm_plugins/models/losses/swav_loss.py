@@ -10,7 +10,35 @@ from torch import Tensor, nn
 
 from bm_plugins.errors import InputError
 
-from .sinkhorn import sinkhorn
+
+@torch.no_grad()
+def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
+    """Sinkhorn-Knopp assignment of a batch to prototypes.
+
+    SwAV (arXiv:2006.09882), section 3.1: the soft assignment of highest score
+    plus ``epsilon`` times entropy that uses all prototypes equally. Computed
+    on logarithms in float32: at epsilon 0.03, exp(score / epsilon) reaches
+    e^33, past float16.
+
+    Args:
+        scores (Tensor): Cosine similarities (B, K) of all samples of all
+            ranks; any floating-point type.
+        epsilon (float): Weight of the entropy, from 0.005.
+        iterations (int): Rounds of normalising prototypes, then samples; 1
+            or more.
+
+    Returns:
+        Tensor: Assignment (B, K), float32; each row sums to 1.
+    """
+    scores = scores.float()
+    # The first round takes any constant of a prototype out; near 0 the
+    # division by a small epsilon costs the largest shares no digits.
+    log_q = (scores - scores.amax(0)) / epsilon
+    for _ in range(iterations):
+        # Equal shares up to a constant, which the next line takes out.
+        log_q = log_q - log_q.logsumexp(0, keepdim=True)
+        log_q = log_q - log_q.logsumexp(1, keepdim=True)
+    return log_q.softmax(1)
 
 
 @MODELS.register_module()
@@ -43,6 +71,9 @@ class GlobalSwAVLoss(SwAVLoss):
         use_queue (bool): Fill the queue, and use it once it is full.
         freeze_prototypes (bool): Leave the prototypes as they are; their
             gradient is still computed.
+        needed_hooks (tuple[str, ...]): Hooks that training with it needs.
+        accumulation_refused (str): Why gradients of several steps do not add
+            up to those of one; a loss without it may be accumulated.
 
     Raises:
         InputError: ``num_prototypes`` is a list, which upstream's own loss
@@ -51,6 +82,10 @@ class GlobalSwAVLoss(SwAVLoss):
     """
 
     needed_hooks = ('SwAVScheduleHook', 'SwAVMonitorHook')
+    accumulation_refused = (
+        'SwAV assigns the images of a step to the prototypes with equal '
+        'shares, and several small assignments are not one of all'
+    )
     queue: Tensor
 
     def __init__(
@@ -162,3 +197,22 @@ class GlobalSwAVLoss(SwAVLoss):
             scores = samples @ self.prototypes.weight.float().t()
         q = sinkhorn(scores, self.epsilon, self.sinkhorn_iterations)
         return q[: len(batch)][rank::world_size]
+
+
+def swav_loss_of(model: nn.Module) -> GlobalSwAVLoss:
+    """The loss of mmpretrain's SwAV or of mmselfsup's, unwrapped.
+
+    Raises:
+        InputError: The model has another one.
+    """
+    head = getattr(model, 'head', None)
+    # mmpretrain's head has a method ``loss``, mmselfsup's the module itself.
+    loss = getattr(head, 'loss_module', getattr(head, 'loss', None))
+    if not isinstance(loss, GlobalSwAVLoss):
+        raise InputError(
+            "expected SwAV, with model.head.loss=dict(type='GlobalSwAVLoss', "
+            f'...); this model has {type(loss).__name__}. Take a swav_*.py '
+            'config; for other methods take SwAVScheduleHook and '
+            'SwAVMonitorHook out of custom_hooks.'
+        )
+    return loss

@@ -20,8 +20,7 @@ from bm_plugins.datasets.transforms import (
 from bm_plugins.errors import InputError, UnreadableImage
 
 from .batch_views import render_views
-from .to_device import labels_to_device
-from .view_preprocessor import SyncFreeViewsPreprocessor
+from .sync_free import SyncFreeViewsPreprocessor, labels_to_device
 
 
 @MODELS.register_module()
@@ -55,13 +54,10 @@ class GPUViews(SyncFreeViewsPreprocessor):
     def take_over(self, dataset: BaseDataset) -> None:
         """Leave to this what the data set's pipeline would do.
 
-        Args:
-            dataset (BaseDataset): With a pipeline of ``LoadCellImage``,
-                ``MultiCropViews`` and ``PackViews``.
-
         Raises:
-            InputError: It has another pipeline, or is to skip files that
-                only turn out to be unreadable here.
+            InputError: Its pipeline is not ``LoadCellImage``,
+                ``MultiCropViews`` and ``PackViews``, or it is to skip files
+                that only turn out to be unreadable here.
         """
         kinds = (LoadCellImage, MultiCropViews, PackViews)
         transforms = getattr(

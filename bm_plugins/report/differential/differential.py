@@ -9,7 +9,6 @@ from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.intervals import wilson
 from bm_plugins.evaluation.functional.prevalence import SlideShares
 
-from .myeloid_erythroid import myeloid_erythroid
 from .notes import (
     adjusted_notes,
     general_notes,
@@ -26,22 +25,19 @@ class DifferentialRow:
     """A class; percentages are None where its cells are not counted.
 
     Attributes:
-        code (str): Of the class.
-        full_name (str): Of the class.
+        code, full_name (str): Of the class.
         group (str): ``myeloid``, ``erythroid`` or ``other``.
         counted (bool): Whether its cells are part of the 100 %.
         count (int): Cells under this suggested class, the doubtful ones too.
         doubtful (int): Those of them that are set apart.
         percent (float or None): Of all counted cells.
-        low (float or None): Lower end of its 95 % interval (Wilson), percent;
+        low, high (float or None): Ends of its 95 % interval (Wilson), percent;
             None unless a person has decided on every cell.
-        high (float or None): Upper end.
         percent_sure (float or None): Of the counted cells that are not
             doubtful.
         adjusted (float or None): Percent by :class:`SlideShares`; None too
             where the class's errors are not known.
-        adjusted_low (float or None): Lower end of its 95 % interval.
-        adjusted_high (float or None): Upper end.
+        adjusted_low, adjusted_high (float or None): Ends of its 95 % interval.
     """
 
     code: str
@@ -64,14 +60,12 @@ class SmearRow:
     """A counted class in one smear.
 
     Attributes:
-        smear (str): Its name.
-        code (str): Of the class.
+        smear, code (str): Of the smear and the class.
         count (int): Cells under this class.
         percent (float or None): Of the smear's counted cells; None without
             one, and so are the ends.
-        low (float or None): Lower end of its 95 % interval (Wilson), percent;
+        low, high (float or None): Ends of its 95 % interval (Wilson), percent;
             None too unless a person has decided on every cell.
-        high (float or None): Upper end.
     """
 
     smear: str
@@ -142,8 +136,7 @@ def differential(
             the one that a person chose.
         doubtful (np.ndarray): Those of them that are set apart (C,).
         scheme (Scheme): Which classes are counted, and their groups.
-        classes (Sequence[str]): Codes (C,).
-        full_names (Sequence[str]): Names (C,).
+        classes, full_names (Sequence[str]): Codes and names (C,).
         estimate (SlideShares): By the model's own suggestions, whatever a
             person has decided since. It is not shown where all is decided.
             Defaults to none.
@@ -151,9 +144,6 @@ def differential(
             (C,). Defaults to none, for not known.
         decided (int): Cells whose class a person chose or confirmed. Defaults
             to 0.
-
-    Returns:
-        Differential: All that the report shows.
 
     Raises:
         InputError: The lengths differ, or more cells of a class are doubtful
@@ -317,4 +307,29 @@ def _adjusted_ratio(
     return tuple(
         float(x / (1 - x)) if x < 1 - 1e-9 else None
         for x in (share, low, high)
+    )
+
+
+def myeloid_erythroid(
+    myeloid: int, erythroid: int
+) -> tuple[float | None, float | None, float | None]:
+    """The M:E ratio and its 95 % interval.
+
+    The interval is Wilson's of p = M / (M + E), whose ends go through
+    p / (1 - p): the ratio rises with p, so that the confidence stays.
+
+    Returns:
+        tuple[float or None, ...]: The ratio, the lower and the upper end.
+        Without an erythroid cell the ratio and the upper end are None, as
+        both have no bound; without any cell the lower end is, too.
+    """
+    if not myeloid + erythroid:
+        return None, None, None
+    low, high = wilson(myeloid, myeloid + erythroid)
+    if not erythroid:
+        return None, float(low / (1 - low)), None
+    return (
+        myeloid / erythroid,
+        float(low / (1 - low)),
+        float(high / (1 - high)),
     )

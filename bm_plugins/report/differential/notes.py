@@ -37,16 +37,9 @@ def warnings_of(
     scheme: Scheme,
     smears: Mapping[str, int] | None,
 ) -> tuple[str, ...]:
-    """What should be looked at before the figures are used.
+    """Sentences on what should be looked at before the figures are used.
 
-    Args:
-        total (int): Counted cells.
-        doubtful (int): Doubtful ones of them.
-        scheme (Scheme): The counting scheme.
-        smears (Mapping[str, int] or None): Smear -> its counted cells.
-
-    Returns:
-        tuple[str, ...]: Sentences; none if all is well.
+    Of ``total`` counted cells, ``doubtful`` of them, by smear.
     """
     found = []
     if not total:
@@ -81,15 +74,7 @@ def warnings_of(
 def general_notes(
     classes: Sequence[str], smears: Mapping[str, int] | None
 ) -> list[str]:
-    """What holds for every differential of these classes.
-
-    Args:
-        classes (Sequence[str]): Codes of the model's classes.
-        smears (Mapping[str, int] or None): Smear -> its counted cells.
-
-    Returns:
-        list[str]: Sentences.
-    """
+    """What holds for every differential of these classes."""
     absent = (
         ' It has no class for megakaryocytes or mast cells.'
         if {*classes} <= {*CLASSES}
@@ -126,14 +111,7 @@ def _smear_note(smears: Mapping[str, int] | None) -> str:
 
 
 def left_out_note(left_out: Mapping[str, int]) -> list[str]:
-    """Which cells are not part of the 100 %.
-
-    Args:
-        left_out (Mapping[str, int]): Class that is not counted -> its cells.
-
-    Returns:
-        list[str]: A sentence, if there are such cells.
-    """
+    """A sentence on the cells that are not part of the 100 %, by class."""
     cells = {code: number for code, number in left_out.items() if number}
     if not cells:
         return []
@@ -152,9 +130,6 @@ def ratio_notes(
         erythroid (int): Erythroid cells.
         checked (bool): A person has decided on every cell, so that the ratio
             has an interval.
-
-    Returns:
-        list[str]: Sentences.
     """
     sides = [
         ' '.join(code for code, group in groups.items() if group == side)
@@ -198,9 +173,6 @@ def adjusted_notes(
         not_adjusted (Sequence[str] or None): Counted classes without an
             adjusted figure. None: there is no estimate.
         without_ratio (bool): The M:E ratio has none. Defaults to False.
-
-    Returns:
-        list[str]: Sentences.
     """
     if not_adjusted is None:
         return [
@@ -237,14 +209,8 @@ def trust(
 ) -> str:
     """Which figures to go by, for whoever reads them first.
 
-    Args:
-        total (int): Counted cells.
-        decided (int): Cells whose class a person chose or confirmed.
-        checked (bool): These are all cells.
-        rows (Sequence[DifferentialRow]): The classes.
-
-    Returns:
-        str: Sentences; none without a counted cell.
+    Of ``total`` counted cells a person has chosen or confirmed the class of
+    ``decided``, which are all cells where ``checked``.
     """
     if not total:
         return ''

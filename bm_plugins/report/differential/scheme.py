@@ -44,9 +44,6 @@ def read_scheme(file: str | Path | None, classes: Sequence[str]) -> Scheme:
             that the model does not have may be in it. None: the shipped one.
         classes (Sequence[str]): Codes of the model's classes.
 
-    Returns:
-        Scheme: Of these classes.
-
     Raises:
         InputError: The file cannot be read, a column or a class is missing,
             a class is there twice, or a value is none of those expected.

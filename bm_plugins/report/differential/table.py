@@ -8,24 +8,10 @@ from bm_plugins.utils.csv_file import write_csv
 from .differential import Differential
 
 HEADER = (
-    'kind',
-    'code',
-    'name',
-    'group',
-    'counted',
-    'count',
-    'doubtful',
-    'percent',
-    'low',
-    'high',
-    'percent_sure',
-    'adjusted',
-    'adjusted_low',
-    'adjusted_high',
-    'ratio',
-    'ratio_low',
-    'ratio_high',
-    'text',
+    *('kind', 'code', 'name', 'group', 'counted', 'count', 'doubtful'),
+    *('percent', 'low', 'high', 'percent_sure'),
+    *('adjusted', 'adjusted_low', 'adjusted_high'),
+    *('ratio', 'ratio_low', 'ratio_high', 'text'),
 )
 BY_SMEAR = ('smear', 'code', 'count', 'percent', 'low', 'high')
 
@@ -39,12 +25,8 @@ def write_differential(differential: Differential, file: str | Path) -> None:
     ``note``, a sentence in the column ``text``. A field that does not apply
     is empty.
 
-    Args:
-        differential (Differential): What to write.
-        file (str or Path): The file to write or replace.
-
     Raises:
-        InputError: As :func:`bm_plugins.utils.atomic_write.atomic_write`.
+        InputError: As :func:`bm_plugins.utils.files.atomic_write`.
     """
     lines = _lines(differential)
     write_csv(
@@ -55,15 +37,7 @@ def write_differential(differential: Differential, file: str | Path) -> None:
 
 
 def write_by_smear(differential: Differential, file: str | Path) -> None:
-    """Write the classes of each of several smears; else delete the file.
-
-    Args:
-        differential (Differential): What to write.
-        file (str or Path): The file to write, replace or delete.
-
-    Raises:
-        InputError: As :func:`bm_plugins.utils.atomic_write.atomic_write`.
-    """
+    """Write the classes of each of several smears; else delete the file."""
     if not differential.by_smear:
         Path(file).unlink(missing_ok=True)
         return

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_means
 from bm_plugins.evaluation.functional.calibration import (
     apply_temperature,
     debiased_calibration_error,
     fit_temperature,
 )
+from bm_plugins.evaluation.functional.intervals import bootstrap_means
 from bm_plugins.utils.csv_file import write_csv
 
 from .run_folder import Run
@@ -23,10 +23,8 @@ class CalibrationScore:
 
     Attributes:
         score (str): ``calibration_error`` or ``negative_log_likelihood``.
-        before (float): Of the probabilities as they are.
-        before_ends (tuple[float, float]): Its 95 % interval.
-        after (float): At the fitted temperature.
-        after_ends (tuple[float, float]): Its 95 % interval.
+        before, before_ends: Of the probabilities as they are; 95 % interval.
+        after, after_ends: At the fitted temperature; 95 % interval.
     """
 
     score: str
@@ -47,9 +45,6 @@ def calibrate(
             part.
         replicates (int): Bootstrap draws. Defaults to 1000.
         seed (int): Their seed. Defaults to 0.
-
-    Returns:
-        tuple[float, list[CalibrationScore]]: The temperature, and the scores.
 
     Raises:
         InputError: The runs have different classes, or images in common.

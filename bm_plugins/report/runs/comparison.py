@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_matrices
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
 )
-from bm_plugins.evaluation.functional.intervals import percentile_interval
-from bm_plugins.evaluation.functional.mcnemar import mcnemar
+from bm_plugins.evaluation.functional.intervals import (
+    bootstrap_matrices,
+    mcnemar,
+    percentile_interval,
+)
 
 from .run_folder import Run, check_same_test, classifiers_of
 
@@ -33,10 +35,8 @@ class Difference:
     Attributes:
         score (str): Its name.
         pair (str): ``1``, ``2``, ... or ``mean``.
-        a (float): Score of A.
-        b (float): Score of B.
-        low (float): Lower end of the interval of b - a.
-        high (float): Upper end.
+        a, b (float): Scores of A and B.
+        low, high (float): Ends of the interval of b - a.
     """
 
     score: str

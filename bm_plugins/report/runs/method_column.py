@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_matrices
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
 )
-from bm_plugins.evaluation.functional.fold_interval import fold_interval
-from bm_plugins.evaluation.functional.intervals import percentile_interval
+from bm_plugins.evaluation.functional.intervals import (
+    bootstrap_matrices,
+    fold_interval,
+    percentile_interval,
+)
 from bm_plugins.utils.config_text import parse_config
 
 from .folds import FOLDS, SUMMARY, read_protocol
@@ -114,10 +116,6 @@ def read_method(
 
 def kind_of(folder: Path) -> tuple[str, str]:
     """What kind of method left a run's folder, as its record says.
-
-    Args:
-        folder (Path): The ``--work-dir`` of ``tools/test.py``, or the
-            ``--out`` of ``tools/evaluate_features.py``.
 
     Returns:
         tuple[str, str]: One of ``KINDS``, and what to print.

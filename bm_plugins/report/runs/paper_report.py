@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bm_plugins.errors import InputError
-from bm_plugins.utils.atomic_write import atomic_write
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.output_folder import make_folder
+from bm_plugins.utils.files import atomic_write, make_folder
 
 from .method_column import Method, read_method
 from .paper_results import published
@@ -41,9 +40,6 @@ def write_report(
             None: the folders' names.
         min_support (int): Test images that a class needs for the second
             macro average. Defaults to 10.
-
-    Returns:
-        list[int]: The tables.
 
     Raises:
         InputError: A run cannot be read, or the names do not fit.

@@ -57,11 +57,7 @@ class Published:
 
 
 def published(table: int) -> list[Published]:
-    """The methods of one of the paper's tables, in its order.
-
-    Args:
-        table (int): 2, 3 or 4.
-    """
+    """The methods of one of the paper's tables, 2, 3 or 4, in its order."""
     with open(RESULTS, newline='', encoding='utf-8') as stream:
         rows = [r for r in csv.DictReader(stream) if int(r['table']) == table]
     result = []

@@ -1,6 +1,6 @@
 """The paper's Tables 2, 3 and 4 with further columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 
@@ -36,12 +36,14 @@ class Row:
         name (str): What to print.
         supports (list): Test images in each of our columns; None without.
         cells (list[Cell]): One a column and metric.
+        is_class (bool): Whether it is of a class.
     """
 
     code: str
     name: str
     supports: list[int | None]
     cells: list[Cell]
+    is_class: bool
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,12 @@ class Table:
     """A table of the paper beside our columns.
 
     Attributes:
-        number (int): 2, 3 or 4 of the paper; 5, which it has not.
         metrics (tuple[str, ...]): Of each column.
         columns (list[str]): Names of the methods, the published first.
         ours (list[str]): Those that were run, the last of ``columns``.
         rows (list[Row]): The classes, then the averages.
     """
 
-    number: int
     metrics: tuple[str, ...]
     columns: list[str]
     ours: list[str]
@@ -74,79 +74,55 @@ def paper_table(
     """One of the paper's tables with our columns.
 
     Args:
-        number (int): As for :class:`Table`.
+        number (int): 2, 3 or 4 of the paper; 5, which it has not.
         methods (Sequence[Method]): Ours, read with the ``over`` that
             :func:`common_classes` gives.
         min_support (int): Test images of the second macro average.
     """
-    metrics = TABLES[number]
-    theirs = published(number)
+    metrics, theirs = TABLES[number], published(number)
     names = dict(zip(CLASSES, FULL_NAMES, strict=True))
     for method in methods:
         names = method.names | names
     common = common_classes([m.support for m in methods])
+    enough = published_classes(min_support)
+    # Key, name, classes of the published, key of ours; none: of the common.
+    averages = [
+        ('macro', 'mean of its classes', CLASSES, 'macro_{}'),
+        (
+            'macro_min_support',
+            f'mean of classes with n ≥ {min_support}',
+            *(enough, 'macro_{}_min_support'),
+        ),
+        (
+            'macro_common',
+            f'mean of the {len(common)} classes in every column',
+            *(common, None),
+        ),
+        ('weighted', 'weighted by support', None, 'weighted_{}'),
+    ]
     rows = [
         Row(
             code,
             name,
             [m.support.get(code) for m in methods],
-            [
-                *(
-                    _published(p, metric, code)
-                    for p in theirs
-                    for metric in metrics
-                ),
-                *(
-                    m.cells.get((metric, code), Cell(nan))
-                    for m in methods
-                    for metric in metrics
-                ),
-            ],
+            [_published(p, metric, code) for p in theirs for metric in metrics]
+            + [_own(m, metric, code) for m in methods for metric in metrics],
+            True,
         )
         for code, name in names.items()
     ]
-    enough = published_classes(min_support)
-    averages = (
-        ('macro', 'mean of its classes', CLASSES, 'macro_{}'),
-        (
-            'macro_min_support',
-            f'mean of classes with n ≥ {min_support}',
-            enough,
-            'macro_{}_min_support',
-        ),
-        (
-            'macro_common',
-            f'mean of the {len(common)} classes in every column',
-            common,
-            None,
-        ),
-        ('weighted', 'weighted by support', None, 'weighted_{}'),
-    )
     for code, name, over, key in averages:
         if over == ():
             continue
-        cells = []
-        for p in theirs:
-            for metric in metrics:
-                known = (metric, CLASSES[0]) in p.values
-                value = nan
-                if known:
-                    value = (
-                        p.average(metric, over) if over else p.weighted(metric)
-                    )
-                cells.append(Cell(value))
-        for m in methods:
-            for metric in metrics:
-                cells.append(
-                    m.cells.get((key.format(metric), 'all'), Cell(nan))
-                    if key
-                    else m.common[metric]
-                )
-        rows.append(Row(code, name, [None] * len(methods), cells))
+        cells = [_average(p, m, over) for p in theirs for m in metrics]
+        cells += [
+            _own(m, key.format(metric), 'all') if key else m.common[metric]
+            for m in methods
+            for metric in metrics
+        ]
+        rows.append(Row(code, name, [None] * len(methods), cells, False))
     ours = [m.name for m in methods]
-    return Table(
-        number, metrics, [*(p.name for p in theirs), *ours], ours, rows
-    )
+    return Table(metrics, [*(p.name for p in theirs), *ours], ours, rows)
 
 
 def csv_rows(table: Table) -> tuple[list[str], list[list]]:
@@ -183,13 +159,9 @@ def markdown(table: Table) -> str:
     """The table as Markdown."""
     heads = ['code', 'class', *(f'n, {name}' for name in table.ours)]
     heads += [f'{c}: {HEADS[m]}' for c in table.columns for m in table.metrics]
-    lines = [_line(heads), '|---' * len(heads) + '|']
-    for row in table.rows:
-        is_class = not row.code.startswith(('macro', 'weighted'))
-        cells = [row.code if is_class else '', row.name.replace('|', '\\|')]
-        cells += ['' if n is None else str(n) for n in row.supports]
-        lines.append(_line(cells + [_text(c, '±') for c in row.cells]))
-    return '\n'.join(lines) + '\n'
+    rows = [heads, *(_texts(row, _escaped, '±', '–') for row in table.rows)]
+    lines = [f'| {" | ".join(cells)} |\n' for cells in rows]
+    return ''.join([lines[0], '|---' * len(heads) + '|\n', *lines[1:]])
 
 
 def latex(table: Table) -> str:
@@ -200,25 +172,21 @@ def latex(table: Table) -> str:
         f'\\multicolumn{{{width}}}{{c}}{{{_tex(c)}}}' for c in table.columns
     ]
     heads = ['Code', 'Class', *(f'$n$, {_tex(n)}' for n in table.ours)]
-    heads += [
-        HEADS[m].capitalize() for _ in table.columns for m in table.metrics
-    ]
+    heads += [HEADS[m].capitalize() for m in table.metrics] * len(
+        table.columns
+    )
     lines = [
         f'\\begin{{tabular}}{{ll{"r" * numbers}}}',
         '\\toprule',
         f'{" & " * (left - 1)} & {" & ".join(groups)} \\\\',
         f'{" & ".join(heads)} \\\\',
-        '\\midrule',
     ]
-    above = True
+    above = None
     for row in table.rows:
-        is_class = not row.code.startswith(('macro', 'weighted'))
-        if above and not is_class:
+        if row.is_class != above:
             lines.append('\\midrule')
-            above = False
-        cells = [_tex(row.code) if is_class else '', _tex(row.name)]
-        cells += ['' if n is None else str(n) for n in row.supports]
-        cells += [_text(c, '$\\pm$') for c in row.cells]
+        above = row.is_class
+        cells = _texts(row, _tex, r'$\pm$', '--')
         lines.append(f'{" & ".join(cells)} \\\\')
     return '\n'.join([*lines, '\\bottomrule', '\\end{tabular}', ''])
 
@@ -228,19 +196,39 @@ def _published(method: Published, metric: str, code: str) -> Cell:
     return Cell(method.values.get(key, nan), std=method.stds.get(key, nan))
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f'| {" | ".join(cells)} |'
+def _average(
+    method: Published, metric: str, over: tuple[str, ...] | None
+) -> Cell:
+    """Mean over some classes; over all by support, where none are given."""
+    if (metric, CLASSES[0]) not in method.values:
+        return Cell(nan)
+    return Cell(
+        method.average(metric, over) if over else method.weighted(metric)
+    )
 
 
-def _text(cell: Cell, plus_minus: str) -> str:
-    if isnan(cell.value):
-        return '–' if plus_minus == '±' else '--'
-    text = f'{cell.value:.3f}'
-    if not isnan(cell.std):
-        text += f' {plus_minus} {cell.std:.3f}'
-    if not isnan(cell.low):
-        text += f' [{cell.low:.3f}, {cell.high:.3f}]'
-    return text
+def _own(method: Method, score: str, of: str) -> Cell:
+    return method.cells.get((score, of), Cell(nan))
+
+
+def _texts(
+    row: Row, escaped: Callable[[str], str], plus_minus: str, none: str
+) -> list[str]:
+    """The row's cells as text."""
+    cells = [escaped(row.code) if row.is_class else '', escaped(row.name)]
+    cells += ['' if n is None else str(n) for n in row.supports]
+    for cell in row.cells:
+        text = none if isnan(cell.value) else f'{cell.value:.3f}'
+        if not isnan(cell.std):
+            text += f' {plus_minus} {cell.std:.3f}'
+        if not isnan(cell.low):
+            text += f' [{cell.low:.3f}, {cell.high:.3f}]'
+        cells.append(text)
+    return cells
+
+
+def _escaped(text: str) -> str:
+    return text.replace('|', '\\|')
 
 
 def _tex(text: str) -> str:

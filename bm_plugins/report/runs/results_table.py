@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_matrices
 from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
     per_class_scores,
 )
-from bm_plugins.evaluation.functional.intervals import percentile_interval
+from bm_plugins.evaluation.functional.intervals import (
+    bootstrap_matrices,
+    percentile_interval,
+)
 
 from .run_folder import Run, check_same_test, classifiers_of
 
@@ -25,7 +27,6 @@ def results_table(
     methods: Mapping[str, Sequence[Run]],
     min_support: int = 10,
     replicates: int = 2000,
-    seed: int = 0,
 ) -> str:
     """Means over the seeds with intervals, and the differences.
 
@@ -34,10 +35,6 @@ def results_table(
             each. The first method is what the others are compared with.
         min_support (int): Test images of the second macro average.
         replicates (int): Draws of test images, the same for all runs.
-        seed (int): Their seed.
-
-    Returns:
-        str: Markdown.
 
     Raises:
         InputError: The runs are not of the same test.
@@ -56,7 +53,7 @@ def results_table(
 
     predictions = [run.predictions for run in runs]
     drawn = np.concatenate(
-        [*bootstrap_matrices(labels, predictions, count, replicates, seed)],
+        [*bootstrap_matrices(labels, predictions, count, replicates)],
         axis=1,
     )
     matrices = np.stack(

@@ -17,8 +17,7 @@ class Run:
 
     Attributes:
         folder (Path): Where they came from.
-        codes (tuple[str, ...]): Class codes (C,).
-        names (tuple[str, ...]): Full names (C,).
+        codes, names (tuple[str, ...]): Of the classes (C,).
         paths (list[str]): Test images (N,), sorted.
         labels (np.ndarray): True class indices (N,).
         scores (np.ndarray): Probabilities (N, C).
@@ -45,10 +44,7 @@ class Run:
 
 
 def read_run(folder: str | Path) -> Run:
-    """Read the CSV files of a run.
-
-    Args:
-        folder (str or Path): The ``--work-dir`` of ``tools/test.py``.
+    """Read the CSV files of a run, the ``--work-dir`` of ``tools/test.py``.
 
     Raises:
         InputError: A file is missing, empty, or not as it was written.

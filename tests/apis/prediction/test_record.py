@@ -7,7 +7,7 @@ import pytest
 
 from bm_plugins.apis.prediction.record import PredictionRecord
 from bm_plugins.errors import InputError
-from tests.utils.test_atomic_write import read_only  # noqa: F401
+from tests.utils.test_files import read_only  # noqa: F401
 
 IDENTITY = dict(cells='1', bundle='2', error_rate=0.05, chunk=9, features=None)
 

@@ -9,7 +9,7 @@ from bm_plugins.apis.publishing.network import fit_classifier, make_network
 from bm_plugins.apis.publishing.settings import read_settings
 from bm_plugins.compat.safe_loading import load
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.linear.linear_probe import fit_linear_probe
+from bm_plugins.evaluation.linear.probe import fit_linear_probe
 from tests.apis.tiny_publish import CODES, config, save_checkpoint
 
 

@@ -18,7 +18,7 @@ from bm_plugins.apis.publishing.training import Training
 from bm_plugins.datasets.manifest import read_manifest
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.calibration import fit_temperature
-from bm_plugins.evaluation.linear.linear_probe import fit_linear_probe
+from bm_plugins.evaluation.linear.probe import fit_linear_probe
 from tests.apis.tiny_publish import (
     CODES,
     config,

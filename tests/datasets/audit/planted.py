@@ -82,7 +82,7 @@ def changed(image, how):
 def found_copies(cells, how, root):
     """Which copies of ``cells`` (images) the audit finds, as they are changed.
 
-    Returns the pairs (``NearPair``) of a cell and its copy, and all others.
+    Returns the pairs (``Pair``) of a cell and its copy, and all others.
     """
     names = []
     copies = [changed(cell, how) for cell in cells]

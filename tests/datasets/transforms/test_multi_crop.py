@@ -11,12 +11,15 @@ from scipy.stats import ks_2samp
 
 from bm_plugins.datasets.synthetic.collection import draw_cell
 from bm_plugins.datasets.transforms import MultiCropViews
-from bm_plugins.datasets.transforms.colour import SATURATION
+from bm_plugins.datasets.transforms.image_ops import SATURATION
 from bm_plugins.datasets.transforms.view_draw import ORDERS
 from bm_plugins.errors import InputError
-from tests.datasets.transforms.test_blur import gaussian
-from tests.datasets.transforms.test_colour import exact, exact_hsv
-from tests.datasets.transforms.test_resize import bilinear
+from tests.datasets.transforms.test_image_ops import (
+    bilinear,
+    exact,
+    exact_hsv,
+    gaussian,
+)
 
 VIEWS = [
     dict(num=2, size=64, scale=(0.14, 1.0)),

@@ -6,8 +6,8 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 
 from bm_plugins.engine.checkpoints.swav_conversion import convert_swav
-from bm_plugins.engine.hooks.swav_loss_of import swav_loss_of
 from bm_plugins.errors import InputError
+from bm_plugins.models.losses.swav_loss import swav_loss_of
 from tests.engine.small_swav import small_model, small_swav
 
 

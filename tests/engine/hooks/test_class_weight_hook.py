@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bm_plugins.errors import InputError
-from bm_plugins.models.losses.class_weights import class_weights
+from bm_plugins.models.losses.weighted_cross_entropy import class_weights
 from tests.engine.resumable_runs import SOFT, classifier
 
 WEIGHTED = dict(type='WeightedCrossEntropyLoss', num_classes=3)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, recall_score
 
+from bm_plugins.datasets.matek_classes import CLASSES, SUPPORTS
 from bm_plugins.evaluation.functional.calibration import (
     debiased_calibration_error,
 )
 from bm_plugins.evaluation.functional.intervals import wilson
-from bm_plugins.evaluation.metrics.scores import figures_of
+from bm_plugins.evaluation.metrics.scores import class_groups, figures_of
 
 CODES = ('A', 'B', 'C', 'D', 'E')  # E has no test image
 
@@ -144,3 +145,14 @@ def test_balanced_accuracy_of_a_long_tail_is_covered(recall):
         covered += figure.low <= recall <= figure.high
     # 190 expected; 182 or fewer in 1 % of trials
     assert covered >= 183
+
+
+def test_tail_of_the_release_is_what_has_fewer_than_1000_images():
+    groups = class_groups(SUPPORTS)
+    tail = {c for c, g in zip(CLASSES, groups, strict=True) if g == 2}
+    assert tail == {'ABE', 'BAS', 'FGC', 'HAC', 'KSC', 'LYI', 'OTH'}
+    assert [(groups == g).sum() for g in range(3)] == [7, 7, 7]
+
+
+def test_uneven_numbers_ties_and_absent_classes():
+    assert class_groups([5, 0, 5, 9, 1]).tolist() == [0, -1, 1, 0, 2]

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from mmengine.dist import get_dist_info
@@ -6,6 +7,7 @@ from torch import nn
 
 from bm_plugins.errors import InputError
 from bm_plugins.models import WeightedCrossEntropyLoss
+from bm_plugins.models.losses.weighted_cross_entropy import class_weights
 
 WEIGHTS = torch.tensor([0.5, 3.0, 0.0, 1.5])
 
@@ -84,3 +86,27 @@ def test_checkpoints_do_not_hold_the_weights():
 def test_wrong_weights(weights):
     with pytest.raises(InputError, match='expected 4 numbers'):
         WeightedCrossEntropyLoss(4, weights)
+
+
+def test_inverse_frequency():
+    weights = class_weights([10, 0, 5, 20], 'inverse_frequency')
+    np.testing.assert_allclose(weights, [6 / 7, 0, 12 / 7, 3 / 7])
+
+
+def test_effective_number():
+    beta = 0.9
+    weights = class_weights([1, 0, 2], 'effective_number', beta)
+    numbers = np.array([1, 1 + beta])  # 1 + beta + beta^2 + ...
+    expected = 1 / numbers / (1 / numbers).mean()
+    np.testing.assert_allclose(weights, [expected[0], 0, expected[1]])
+    one = class_weights([10**9, 1], 'effective_number', 1 - 1e-12)
+    assert one[1] / one[0] == pytest.approx(1e9, rel=1e-3)
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="kind='frequency'"):
+        class_weights([1], 'frequency')
+    with pytest.raises(InputError, match='beta=1'):
+        class_weights([1], 'effective_number', 1)
+    with pytest.raises(InputError, match='empty'):
+        class_weights([0, 0], 'inverse_frequency')

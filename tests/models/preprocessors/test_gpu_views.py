@@ -8,7 +8,7 @@ from mmpretrain.registry import MODELS
 from torch.utils.data import DataLoader
 
 from bm_plugins.datasets import DrawBatchSampler, Matek
-from bm_plugins.datasets.transforms.collate_views import collate_views
+from bm_plugins.datasets.transforms.pack_views import collate_views
 from bm_plugins.errors import InputError, UnreadableImage
 from bm_plugins.models import GPUViews
 from tests.engine.small_swav import small_model, small_swav

@@ -6,10 +6,10 @@ from scipy.stats import bootstrap
 from sklearn.metrics import log_loss
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.bootstrap import bootstrap_means
 from bm_plugins.evaluation.functional.calibration import (
     expected_calibration_error,
 )
+from bm_plugins.evaluation.functional.intervals import bootstrap_means
 from bm_plugins.report.runs.calibration_report import (
     calibrate,
     calibration_text,

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.mcnemar import mcnemar
+from bm_plugins.evaluation.functional.intervals import mcnemar
 from bm_plugins.report.runs.comparison import (
     Difference,
     compare_runs,

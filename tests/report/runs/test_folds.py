@@ -7,10 +7,10 @@ import pytest
 from bm_plugins.errors import InputError
 from bm_plugins.report.runs.folds import (
     fold_scores,
+    folds_report,
     read_protocol,
     write_folds,
 )
-from bm_plugins.report.runs.folds_report import folds_report
 from bm_plugins.report.runs.run_folder import read_run
 from tests.report.written_run import draw, write_fold
 

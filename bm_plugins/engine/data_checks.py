@@ -1,0 +1,87 @@
+"""Whether the data can be trained on, and a checkpoint's be gone on with."""
+
+import torch
+from mmengine.dist import all_gather
+from torch import nn
+from torch.utils.data import DataLoader
+
+from bm_plugins.errors import InputError
+
+
+def check_epoch(model: nn.Module, dataloader: DataLoader) -> None:
+    """Compare the data with the model, and the ranks with each other.
+
+    Raises:
+        InputError: An epoch has no batch, ranks would wait for ever for one
+            that has fewer, or the model has other classes than the data.
+    """
+    given = getattr(getattr(model, 'head', None), 'num_classes', None)
+    classes = getattr(dataloader.dataset, 'metainfo', {}).get('classes')
+    if given and classes and given != len(classes):
+        raise InputError(
+            f'model.head.num_classes is {given}, but the data set has '
+            f'{len(classes)} classes: set both to the same.'
+        )
+    count = torch.tensor(len(dataloader))
+    counts = [int(n) for n in all_gather(count)]
+    if min(counts) == 0:
+        raise InputError(
+            'the training part has fewer images than one batch: lower '
+            'train_dataloader.batch_size (--cfg-options '
+            'train_dataloader.batch_size=...).'
+        )
+    if min(counts) != max(counts):
+        raise InputError(
+            f'ranks have {min(counts)} to {max(counts)} batches an epoch '
+            'and would wait for each other. Choose samples_per_class so '
+            'that the epoch divides by the number of processes.'
+        )
+
+
+def progress_of(dataloader: DataLoader, world_size: int) -> dict[str, int]:
+    """What a checkpoint notes for :func:`check_progress`.
+
+    ``world_size``, ``batch_size`` (of a rank) and ``epoch_length`` (batches).
+    """
+    return dict(
+        world_size=world_size,
+        batch_size=dataloader.batch_sampler.batch_size,
+        epoch_length=len(dataloader),
+    )
+
+
+def check_progress(
+    saved: dict[str, int], now: dict[str, int], filename: str
+) -> None:
+    """Fail where a checkpoint's iterations are not those of this run.
+
+    Another number of ranks is fine while the global batch is the same.
+
+    Raises:
+        InputError: Another global batch or number of batches an epoch.
+    """
+    anew = (
+        f'or start anew from its weights: --cfg-options load_from={filename}'
+        ', without --resume.'
+    )
+    before, after = (p['world_size'] * p['batch_size'] for p in (saved, now))
+    if before != after:
+        share, rest = divmod(before, now['world_size'])
+        how = (
+            f'Use a number of processes that divides {before},'
+            if rest
+            else f'Set train_dataloader.batch_size={share},'
+        )
+        raise InputError(
+            f'checkpoint {filename} was trained with a global batch of '
+            f'{before} ({saved["world_size"]} x {saved["batch_size"]}), this '
+            f'run has {after} ({now["world_size"]} x {now["batch_size"]}), '
+            f'which would change epochs and schedule. {how} {anew}'
+        )
+    if saved['epoch_length'] != now['epoch_length']:
+        raise InputError(
+            f'checkpoint {filename} was trained with {saved["epoch_length"]} '
+            f'batches an epoch, this run has {now["epoch_length"]}: the '
+            'training part has changed. Give the data it was trained on, '
+            + anew
+        )
