@@ -10,6 +10,9 @@ import venv
 from pathlib import Path
 
 import pytest
+import yaml
+
+import bm_plugins
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ('configs', 'tools', 'model-index.yml')
@@ -115,3 +118,9 @@ def test_it_names_the_stack_that_it_needs(installed):
     assert 'License: Apache-2.0' in lines
     assert 'Requires-Dist: mmpretrain==1.2.0' in lines
     assert 'Requires-Dist: torch>=2.4' in lines
+
+
+def test_the_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text('utf-8'))
+    assert citation['version'] == bm_plugins.__version__
+    assert citation['license'] == 'Apache-2.0'
