@@ -1,5 +1,6 @@
 """The site takes pages from the project's folder; GitHub shows them there."""
 
+import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -33,3 +34,8 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     for name, target in PAGES.items():
         markdown = markdown.replace(f'](../{up}{name}', f']({up}{target}')
     return markdown
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Leave the name of a docstring's :func:`name`, as for reading."""
+    return re.sub(r':(class|func|meth|mod):(?=<code>)', '', html)
