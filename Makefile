@@ -1,12 +1,12 @@
 # Everything runs in .venv, made from nothing but Python >= 3.10 and pip.
 PYTHON ?= python3
 BIN := .venv/bin
-REQUIREMENTS := $(wildcard requirements/*.txt) setup.py
+REQUIREMENTS := $(wildcard requirements/*.txt) pyproject.toml setup.py
 # The launch scripts read this name too; they are to take the PATH's.
 unexport PYTHON
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install demo test test-gpu lint faults results bench
+.PHONY: install demo test test-gpu coverage lint docs faults results bench
 
 install: .venv/installed
 
@@ -14,7 +14,7 @@ install: .venv/installed
 	$(PYTHON) -c "import sys; sys.version_info >= (3, 10) or sys.exit('error: Python 3.10 or newer is needed, e.g. make install PYTHON=python3.11')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt
+	$(BIN)/python -m pip install -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt -r requirements/docs.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
@@ -39,9 +39,25 @@ test: install
 test-gpu: install
 	BM_TEST_GPU=1 $(BIN)/python -m pytest tests/gpu
 
+# Which lines the suite runs, in processes that it starts, too; slower than
+# make test. The page of each file: work_dirs/coverage/index.html
+coverage: install
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report --skip-covered --sort=cover
+
+# The report page joins its scripts into one, and so they are linted.
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	mkdir -p build
+	find bm_plugins -name '*.js' -exec cat {} + > build/page.js
+	$(BIN)/oxlint --no-ignore build/page.js
+
+# The site, in site/; a link that leads nowhere is an error, which --quiet
+# would hide.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Kills, full disks and signals at random moments; writes docs/reliability.md.
 faults: install

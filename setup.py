@@ -1,36 +1,29 @@
-"""Installation of bm_plugins."""
+"""What only code can say of the installation; the rest: pyproject.toml."""
 
-import re
+import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
-
-ROOT = Path(__file__).parent
-
-
-def requirements(name: str) -> list[str]:
-    """Lines of requirements/<name>.txt that are no comments."""
-    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
-    return [line for line in lines if line and not line.startswith('#')]
+from setuptools import setup
+from setuptools.command.build_py import build_py
 
 
-setup(
-    name='bm_plugins',
-    version=re.search(
-        r"__version__ = '(.+)'",
-        (ROOT / 'bm_plugins' / '__init__.py').read_text(),
-    )[1],
-    description='OpenMMLab plugins for bone-marrow cell recognition',
-    license='Apache-2.0',
-    packages=find_packages(include=['bm_plugins*']),
-    package_data={
-        'bm_plugins': ['*/*.csv', '*/*.j2', 'report/cell_page/*'],
-    },
-    python_requires='>=3.10',
-    install_requires=requirements('mminstall') + requirements('runtime'),
-    entry_points={'console_scripts': ['bm = bm_plugins.cli:main']},
-    extras_require={
-        'tests': requirements('tests'),
-        'optional': requirements('optional'),
-    },
-)
+class BuildWithMim(build_py):
+    """Adds configs and tools as bm_plugins/.mim, where OpenMMLab looks."""
+
+    def run(self) -> None:
+        """Build; an editable install reads them from the checkout."""
+        super().run()
+        if self.editable_mode:
+            return
+        mim = Path(self.build_lib, 'bm_plugins', '.mim')
+        for folder in ('configs', 'tools'):
+            shutil.copytree(
+                folder,
+                mim / folder,
+                ignore=shutil.ignore_patterns('__pycache__'),
+                dirs_exist_ok=True,
+            )
+        shutil.copy('model-index.yml', mim)
+
+
+setup(license='Apache-2.0', cmdclass={'build_py': BuildWithMim})

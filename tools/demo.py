@@ -135,7 +135,7 @@ def take_cells(args: argparse.Namespace, data: Path) -> Path:
         raise InputError(
             f'{manifest} has other classes ({listed(sorted(other))}). '
             'The demo takes the 21 of Matek et al.; for your own inherit from '
-            "the configs, as the README's section on data shows."
+            'the configs, as docs/data.md shows.'
         )
     return manifest
 

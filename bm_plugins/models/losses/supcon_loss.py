@@ -11,16 +11,14 @@ from bm_plugins.errors import InputError
 
 @MODELS.register_module()
 class SupConLoss(nn.Module):
-    r"""Pull the embeddings of a class together, push all others away.
+    """Pull the embeddings of a class together, push all others away.
 
     "Beyond Labels: Visual Representations for Bone Marrow Cell Morphology
     Recognition", equation 12, which is Khosla et al. 2020 (arXiv:2004.11362),
     equation 2, with the mean outside the logarithm:
 
-    .. math::
-        L = \frac{1}{N} \sum_i \frac{-1}{|P(i)|} \sum_{p \in P(i)} \log
-            \frac{\exp(z_i \cdot z_p / \tau)}
-                 {\sum_{a \ne i} \exp(z_i \cdot z_a / \tau)}
+        L = 1/N Σ_i -1/|P(i)| Σ_{p in P(i)}
+            log [exp(z_i·z_p / τ) / Σ_{a ≠ i} exp(z_i·z_a / τ)]
 
     P(i) are the other embeddings of i's class. An anchor without any adds 0
     and is counted in N. The ranks gather their embeddings, so the same global
