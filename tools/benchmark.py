@@ -5,6 +5,7 @@
   tools/benchmark.py step          # on a GPU the paper's configs
   tools/benchmark.py all --json work_dirs/bench.json
   tools/benchmark.py coverage      # intervals of a differential, simulated
+  tools/benchmark.py startup --against ../other-clone
 
 Each other part times both sides by turns in this one run, and prints the
 medians, their ratio and the limit. Timings of two runs, or two machines, do
@@ -27,7 +28,9 @@ from bm_plugins.errors import InputError
 ROOT = Path(__file__).resolve().parents[1]
 RELEASE = 171_374  # images of the collection
 PARTS = ('input', 'reading', 'dataset', 'sampler', 'metric', 'solver')
-PARTS += ('probe', 'step', 'scaling', 'coverage')
+PARTS += ('probe', 'step', 'scaling')
+# Asked for by name alone.
+ALONE = ('coverage', 'startup')
 
 
 def run_part(name: str, args: argparse.Namespace) -> dict:
@@ -42,6 +45,7 @@ def run_part(name: str, args: argparse.Namespace) -> dict:
         sampler,
         scaling,
         solver,
+        startup,
         step,
     )
 
@@ -74,6 +78,7 @@ def run_part(name: str, args: argparse.Namespace) -> dict:
         scaling=lambda: scaling.scaling(args.data, **given(args, 'runs')),
         # No timing; ten minutes on one core.
         coverage=lambda: coverage.coverage(args.runs or 40),
+        startup=lambda: startup.startup(args.against, **given(args, 'runs')),
     )
     return parts[name]()
 
@@ -115,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         epilog='example: tools/benchmark.py input --data data/synthetic',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('part', choices=[*PARTS, 'all'])
+    parser.add_argument('part', choices=[*PARTS, *ALONE, 'all'])
     parser.add_argument(
         '--data',
         default=os.environ.get('BM_DATA_ROOT'),
@@ -147,6 +152,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='of step: leave out the compiled variant, minutes a config',
     )
     parser.add_argument(
+        '--against',
+        metavar='CHECKOUT',
+        help='of startup: a clone of another version, timed by turns',
+    )
+    parser.add_argument(
         '--profile',
         action='store_true',
         help='of input and step: name what takes the time',
@@ -165,14 +175,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     warnings.simplefilter('ignore', UserWarning)
     os.environ['PYTHONWARNINGS'] = 'ignore::UserWarning'
     result = dict(machine=machine())
-    if args.part != 'coverage':
+    if args.part == 'startup' and not args.against:
+        raise InputError('startup needs --against CHECKOUT.')
+    if args.part not in ALONE:
         args.data = args.data or drawn_cells()
         if not Path(args.data).is_dir():
             raise InputError(f'--data {args.data} is no folder.')
         result['data'] = Path(args.data).name
     print('\n'.join(lines(result)), flush=True)
-    timed = [name for name in PARTS if name != 'coverage']
-    for name in timed if args.part == 'all' else [args.part]:
+    for name in PARTS if args.part == 'all' else [args.part]:
         start = time.monotonic()
         result[name] = run_part(name, args)
         seconds = time.monotonic() - start
