@@ -1,6 +1,7 @@
 """Whether a probability of .8 is right four times in five."""
 
 import numpy as np
+from scipy.special import softmax
 
 from bm_plugins.errors import InputError
 
@@ -153,7 +154,7 @@ def fit_temperature(
 
     def slope(log_inverse: float) -> float:
         inverse = np.exp(log_inverse)
-        p = _softmax(logits * inverse + shift)
+        p = softmax(logits * inverse + shift, 1)
         prior = (1 - 1 / inverse) / len(labels)
         return (p * logits).sum(1).mean() - of_label + prior
 
@@ -177,17 +178,12 @@ def apply_temperature(
     ``log_shift`` as for :func:`fit_temperature`.
     """
     logits = _logits(scores) / temperature
-    return _softmax(logits if log_shift is None else logits + log_shift)
+    return softmax(logits + (0 if log_shift is None else log_shift), 1)
 
 
 def _logits(scores: np.ndarray) -> np.ndarray:
     # Files round small probabilities to 0.
     return np.log(np.maximum(np.asarray(scores, float), 1e-12))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    p = np.exp(logits - logits.max(1, keepdims=True))
-    return p / p.sum(1, keepdims=True)
 
 
 def _binned(
