@@ -34,18 +34,6 @@ def reliability(
     return dict(count=count, confidence=means[0], accuracy=means[1])
 
 
-def expected_calibration_error(
-    scores: np.ndarray, labels: np.ndarray
-) -> float:
-    """Mean distance of confidence and accuracy, Guo et al., equation 5.
-
-    Arguments as for :func:`reliability`.
-    """
-    confidence, right, where = _binned(scores, labels)
-    gaps = np.bincount(where, confidence - right, BINS)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
 def debiased_calibration_error(
     scores: np.ndarray,
     labels: np.ndarray,
@@ -54,11 +42,11 @@ def debiased_calibration_error(
 ) -> tuple[float, float, float, float]:
     """The expected calibration error without its bias, and its interval.
 
-    The plug-in error (:func:`expected_calibration_error`) is above 0 for a
-    perfect model too, the more the fewer images (Kumar, Liang and Ma 2019,
-    arXiv:1909.10155, section 5). Here the gaps of the bins are scaled by t;
-    for each t normal sums of the bins tell how large the plug-in error gets.
-    The estimate is the t whose median is the observed one, the interval those
+    The plug-in error, the mean distance of confidence and accuracy (Guo et
+    al., equation 5), is above 0 for a perfect model too, the more the fewer
+    images (Kumar, Liang and Ma 2019, arXiv:1909.10155, section 5). Here the
+    gaps of the bins are scaled by t; for each t normal sums of the bins tell
+    how large the plug-in error gets. The estimate is the t whose median is the observed one, the interval those
     t for which it lies within the middle 95 %. At t = 0 the labels are drawn
     from the stated probabilities (consistency resampling: Bröcker and Smith
     2007), so that the lower end is 0 where perfect calibration gives as much.
