@@ -46,10 +46,11 @@ def debiased_calibration_error(
     al., equation 5), is above 0 for a perfect model too, the more the fewer
     images (Kumar, Liang and Ma 2019, arXiv:1909.10155, section 5). Here the
     gaps of the bins are scaled by t; for each t normal sums of the bins tell
-    how large the plug-in error gets. The estimate is the t whose median is the observed one, the interval those
-    t for which it lies within the middle 95 %. At t = 0 the labels are drawn
-    from the stated probabilities (consistency resampling: Bröcker and Smith
-    2007), so that the lower end is 0 where perfect calibration gives as much.
+    how large the plug-in error gets. The estimate is the t whose median is
+    the observed one, the interval those t for which it lies within the middle
+    95 %. At t = 0 the labels are drawn from the stated probabilities
+    (consistency resampling: Bröcker and Smith 2007), so that the lower end is
+    0 where perfect calibration gives as much.
 
     Args:
         scores (np.ndarray): Probabilities (N, C).
