@@ -19,7 +19,7 @@ from safetensors.torch import save_file  # noqa: E402
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.compat.safe_loading import load  # noqa: E402
 from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights  # noqa: E402
-from bm_plugins.engine.checkpoints.dinobloom_conversion import (  # noqa: E402
+from bm_plugins.engine.checkpoints.conversions import (  # noqa: E402
     convert_dinobloom,
     timm_name,
 )

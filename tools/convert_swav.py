@@ -18,7 +18,7 @@ from mmpretrain.registry import MODELS  # noqa: E402
 
 from bm_plugins import cli  # noqa: E402
 from bm_plugins.compat.safe_loading import load  # noqa: E402
-from bm_plugins.engine.checkpoints.swav_conversion import convert_swav  # noqa: E402
+from bm_plugins.engine.checkpoints.conversions import convert_swav  # noqa: E402
 from bm_plugins.errors import InputError  # noqa: E402
 from bm_plugins.utils.files import atomic_write  # noqa: E402
 
