@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from bm_plugins.compat.safe_loading import load
     from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
-    from bm_plugins.engine.checkpoints.dinobloom_conversion import (
+    from bm_plugins.engine.checkpoints.conversions import (
         convert_dinobloom,
         timm_name,
     )

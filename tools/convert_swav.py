@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from bm_plugins import plugins  # noqa: F401
     from bm_plugins.compat.safe_loading import load
-    from bm_plugins.engine.checkpoints.swav_conversion import convert_swav
+    from bm_plugins.engine.checkpoints.conversions import convert_swav
     from bm_plugins.utils.files import atomic_write
 
     checkpoint = load(args.checkpoint)

@@ -140,15 +140,16 @@ class MarrowRunner(FastStepRunner):
     def build_dataloader(
         dataloader: DataLoader | dict, *args: Any, **kwargs: Any
     ) -> DataLoader:
-        """Build a loader; without workers none can be persistent."""
-        if isinstance(dataloader, dict) and not dataloader.get('num_workers'):
-            dataloader = {
-                key: value
-                for key, value in dataloader.items()
-                if key != 'persistent_workers'
-            }
+        """Build it; page-locked batches where there is a GPU to copy to."""
+        if isinstance(dataloader, dict):
+            dataloader = dict(dataloader)
+            if not torch.cuda.is_available():
+                dataloader['pin_memory'] = False
+            dataloader.setdefault('pin_memory', True)
+            if not dataloader.get('num_workers'):  # none can be persistent
+                dataloader.pop('persistent_workers', None)
         return let_workers_outlive_sigterm(
-            FastStepRunner.build_dataloader(dataloader, *args, **kwargs)
+            Runner.build_dataloader(dataloader, *args, **kwargs)
         )
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:

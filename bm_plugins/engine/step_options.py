@@ -6,7 +6,6 @@ import torch
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from bm_plugins.errors import InputError
 
@@ -108,18 +107,6 @@ class FastStepRunner(Runner):
             base = auto_scale_lr['base_batch_size'] / steps
             auto_scale_lr = dict(auto_scale_lr, base_batch_size=base)
         super().scale_lr(optim_wrapper, auto_scale_lr)
-
-    @staticmethod
-    def build_dataloader(
-        dataloader: DataLoader | dict, *args: Any, **kwargs: Any
-    ) -> DataLoader:
-        """Build it; page-locked batches where there is a GPU to copy to."""
-        if isinstance(dataloader, dict):
-            dataloader = dict(dataloader)
-            if not torch.cuda.is_available():
-                dataloader['pin_memory'] = False
-            dataloader.setdefault('pin_memory', True)
-        return Runner.build_dataloader(dataloader, *args, **kwargs)
 
 
 def _backbone_of(model: nn.Module) -> nn.Module:

@@ -18,7 +18,9 @@ def lazy_names(
 
     def get(name: str) -> Any:
         if name not in places:
-            raise AttributeError(f'module {package!r} has no name {name!r}')
+            raise AttributeError(
+                f'module {package!r} has no attribute {name!r}'
+            )
         found = getattr(import_module(places[name], package), name)
         setattr(sys.modules[package], name, found)
         return found

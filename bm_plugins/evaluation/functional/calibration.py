@@ -1,6 +1,7 @@
 """Whether a probability of .8 is right four times in five."""
 
 import numpy as np
+from scipy.special import softmax
 
 from bm_plugins.errors import InputError
 
@@ -33,18 +34,6 @@ def reliability(
     return dict(count=count, confidence=means[0], accuracy=means[1])
 
 
-def expected_calibration_error(
-    scores: np.ndarray, labels: np.ndarray
-) -> float:
-    """Mean distance of confidence and accuracy, Guo et al., equation 5.
-
-    Arguments as for :func:`reliability`.
-    """
-    confidence, right, where = _binned(scores, labels)
-    gaps = np.bincount(where, confidence - right, BINS)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
 def debiased_calibration_error(
     scores: np.ndarray,
     labels: np.ndarray,
@@ -53,14 +42,15 @@ def debiased_calibration_error(
 ) -> tuple[float, float, float, float]:
     """The expected calibration error without its bias, and its interval.
 
-    The plug-in error (:func:`expected_calibration_error`) is above 0 for a
-    perfect model too, the more the fewer images (Kumar, Liang and Ma 2019,
-    arXiv:1909.10155, section 5). Here the gaps of the bins are scaled by t;
-    for each t normal sums of the bins tell how large the plug-in error gets.
-    The estimate is the t whose median is the observed one, the interval those
-    t for which it lies within the middle 95 %. At t = 0 the labels are drawn
-    from the stated probabilities (consistency resampling: Bröcker and Smith
-    2007), so that the lower end is 0 where perfect calibration gives as much.
+    The plug-in error, the mean distance of confidence and accuracy (Guo et
+    al., equation 5), is above 0 for a perfect model too, the more the fewer
+    images (Kumar, Liang and Ma 2019, arXiv:1909.10155, section 5). Here the
+    gaps of the bins are scaled by t; for each t normal sums of the bins tell
+    how large the plug-in error gets. The estimate is the t whose median is
+    the observed one, the interval those t for which it lies within the middle
+    95 %. At t = 0 the labels are drawn from the stated probabilities
+    (consistency resampling: Bröcker and Smith 2007), so that the lower end is
+    0 where perfect calibration gives as much.
 
     Args:
         scores (np.ndarray): Probabilities (N, C).
@@ -153,7 +143,7 @@ def fit_temperature(
 
     def slope(log_inverse: float) -> float:
         inverse = np.exp(log_inverse)
-        p = _softmax(logits * inverse + shift)
+        p = softmax(logits * inverse + shift, 1)
         prior = (1 - 1 / inverse) / len(labels)
         return (p * logits).sum(1).mean() - of_label + prior
 
@@ -177,17 +167,12 @@ def apply_temperature(
     ``log_shift`` as for :func:`fit_temperature`.
     """
     logits = _logits(scores) / temperature
-    return _softmax(logits if log_shift is None else logits + log_shift)
+    return softmax(logits + (0 if log_shift is None else log_shift), 1)
 
 
 def _logits(scores: np.ndarray) -> np.ndarray:
     # Files round small probabilities to 0.
     return np.log(np.maximum(np.asarray(scores, float), 1e-12))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    p = np.exp(logits - logits.max(1, keepdims=True))
-    return p / p.sum(1, keepdims=True)
 
 
 def _binned(

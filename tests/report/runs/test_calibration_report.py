@@ -6,9 +6,6 @@ from scipy.stats import bootstrap
 from sklearn.metrics import log_loss
 
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.calibration import (
-    expected_calibration_error,
-)
 from bm_plugins.evaluation.functional.intervals import bootstrap_means
 from bm_plugins.report.runs.calibration_report import (
     calibrate,
@@ -16,6 +13,7 @@ from bm_plugins.report.runs.calibration_report import (
     write_calibration,
 )
 from bm_plugins.report.runs.run_folder import read_run
+from tests.evaluation.functional.test_calibration import plain_error
 from tests.report.written_run import write_run
 
 
@@ -37,7 +35,7 @@ def test_finds_the_temperature_and_mends_the_error(tmp_path):
     assert temperature == pytest.approx(3, rel=0.07)
     by_name = {item.score: item for item in scores}
     error = by_name['calibration_error']
-    plain = expected_calibration_error(run.scores, run.labels)
+    plain = plain_error(run.scores, run.labels)
     assert error.before == pytest.approx(plain, abs=0.005)
     assert error.before > 0.15 and error.after < 0.04
     assert error.after_ends[1] < error.before_ends[0]
