@@ -445,7 +445,7 @@ def test_a_slip_among_the_options(message, name):
     for option, near in (
         ('chanels_last=True', 'channels_last'),
         ('custom_hok=1', 'custom_hooks'),
-        ('test_dataloader.batchsize=1', 'batch_size'),
+        (f'{name}_dataloader.batchsize=1', 'batch_size'),
     ):
         options = ['--cfg-options', 'load_from=None', option]
         assert f'did you mean {near}?' in message(name, config, *options)
