@@ -4,6 +4,7 @@
 import gc
 import os
 import runpy
+import signal
 import sys
 import traceback
 
@@ -26,6 +27,7 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 from bm_plugins.datasets.prepare import prepare
+from tests import warm_python
 
 # Threads do not follow into a forked process, which would wait for them.
 torch.set_num_threads(1)
@@ -46,6 +48,15 @@ def pytest_collection_finish():
 def features_folder(tmp_path_factory):
     """Configs keep features among the tests' files."""
     os.environ['BM_FEATURES'] = str(tmp_path_factory.mktemp('features'))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def python(tmp_path_factory):
+    """The path of a ``python`` whose processes need not import the stack."""
+    program, server = warm_python.install(tmp_path_factory.mktemp('warm'))
+    yield program
+    os.kill(server, signal.SIGKILL)
+    os.waitpid(server, 0)
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +120,7 @@ def cells(tmp_path_factory):
 
 
 @pytest.fixture
-def tool(tmp_path):
+def tool(tmp_path, python):
     """Run tools/<name>.py in a forked process: status, stdout, stderr.
 
     A fork starts at once, where a new process would import for seconds.
@@ -123,6 +134,7 @@ def tool(tmp_path):
                 os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
             sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w')
             sys.argv = [f'tools/{name}.py', *map(str, args)]
+            sys.executable = str(python)
             status = None
             try:
                 runpy.run_path(f'tools/{name}.py', run_name='__main__')

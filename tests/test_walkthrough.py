@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / 'docs/walkthrough.ipynb'
 
 
-def test_it_runs(tmp_path, monkeypatch):
+def test_it_runs(tmp_path, monkeypatch, python):
+    monkeypatch.setattr('sys.executable', str(python))  # the kernel's
     monkeypatch.setenv('WALKTHROUGH', str(tmp_path / 'out'))
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     notebook = nbformat.read(NOTEBOOK, as_version=4)

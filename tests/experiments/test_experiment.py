@@ -92,7 +92,8 @@ def test_a_manifest_that_was_written_anew(tmp_path, monkeypatch):
         Experiment(ROOT, None, TINY, 1).run(folder)
 
 
-def test_a_step_that_fails_says_why(tmp_path, monkeypatch):
+def test_a_step_that_fails_says_why(tmp_path, monkeypatch, python):
+    monkeypatch.setattr('sys.executable', str(python))
     monkeypatch.setenv('BM_DATA_ROOT', str(tmp_path / 'none'))
     untrained = Experiment(ROOT, None, TINY, 1)
     with pytest.raises(InputError) as caught:

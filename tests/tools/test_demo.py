@@ -23,21 +23,16 @@ demo_tool = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(demo_tool)
 
 
-def demo(*args):
-    bin_dir = Path(sys.executable).parent
-    return subprocess.run(
-        [sys.executable, 'tools/demo.py', *map(str, args)],
+def test_own_cells_from_folder_to_table(tmp_path, tool, python):
+    data, work_dir = tmp_path / 'cells', tmp_path / 'work'
+    tool('make_synthetic_marrow', data, '--images', '168')
+    args = ['--data', data, '--epochs', '2', '--work-dir', work_dir]
+    done = subprocess.run(
+        [python, 'tools/demo.py', *args],
         cwd=ROOT,
-        env=dict(os.environ, PATH=f'{bin_dir}:{os.environ["PATH"]}'),
         capture_output=True,
         text=True,
     )
-
-
-def test_own_cells_from_folder_to_table(tmp_path, tool):
-    data, work_dir = tmp_path / 'cells', tmp_path / 'work'
-    tool('make_synthetic_marrow', data, '--images', '168')
-    done = demo('--data', data, '--epochs', 2, '--work-dir', work_dir)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         'Six steps: take your cells, pretrain 2 epochs without labels'

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from bm_plugins.apis.bundle.bundle_file import save_bundle
@@ -13,12 +12,12 @@ from tests.apis.tiny_bundle import tiny_bundle
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_two_processes_write_the_same(tmp_path):
+def test_two_processes_write_the_same(tmp_path, python):
     bundle, cells = tmp_path / 'a.bundle', make_cells(tmp_path / 'cells')
     save_bundle(tiny_bundle(), bundle)
     one, two = tmp_path / 'one', tmp_path / 'two'
     predict(bundle, cells, one, workers=0, device='cpu', chunk=3)
-    path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+    path = f'{python.parent}:{os.environ["PATH"]}'
 
     def launch(*args):
         return subprocess.run(
