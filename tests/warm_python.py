@@ -12,6 +12,7 @@ import logging
 import marshal
 import multiprocessing.util
 import os
+import queue
 import random
 import runpy
 import select
@@ -22,8 +23,14 @@ import threading
 import types
 from pathlib import Path
 
+import matplotlib.pyplot  # by mmengine's visualizer
+import mmpretrain.visualization  # noqa: F401
 import numpy as np
 import torch
+import torch.distributed.run
+import torch.utils.cpp_extension  # noqa: F401  by mmengine's list of versions
+
+import bm_plugins.cli  # noqa: F401
 
 # Light: without site. What is no script, -m or -c, and what multiprocessing
 # spawns, starts cold.
@@ -68,14 +75,12 @@ def install(folder: Path) -> tuple[Path, int]:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
-    server = os.fork()
-    if not server:
-        try:
-            _serve(listener, program)
-        finally:
-            os._exit(1)
-    listener.close()
-    return program, server
+    servers = queue.SimpleQueue()
+    # From a thread: torchrun looks through its stack, and through all modules
+    # for each frame; the tests' would be 60 more.
+    arguments = (servers, listener, program)
+    threading.Thread(target=_start, args=arguments, daemon=True).start()
+    return program, servers.get()
 
 
 def fork_of(pid: int, program: Path) -> int:
@@ -85,6 +90,17 @@ def fork_of(pid: int, program: Path) -> int:
 
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _start(servers, listener, program):
+    pid = os.fork()
+    if not pid:
+        try:
+            _serve(listener, program)
+        finally:
+            os._exit(1)
+    servers.put(pid)
+    os.waitpid(pid, 0)  # a child dies with the thread that forked it
 
 
 def _serve(listener, program):
@@ -201,6 +217,8 @@ def _refresh(unbuffered):
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if backend := os.environ.get('MPLBACKEND'):  # read at the import
+        matplotlib.rcParams['backend'] = backend
     atexit._clear()
     atexit.register(logging.shutdown)
     atexit.register(multiprocessing.util._exit_function)

@@ -91,9 +91,7 @@ def figures(folder):
     return (folder / 'per_class.csv').read_text(), scores
 
 
-def test_kill_resume_test(
-    start, python, tool, cells, tmp_path, monkeypatch
-):
+def test_kill_resume_test(start, python, tool, cells, tmp_path, monkeypatch):
     command = ['tools/dist_train.sh', SWAV, 2, '--work-dir', tmp_path]
     options = [*SMALL, 'train_cfg.max_epochs=8']
     process = start(*command, *options)
