@@ -202,11 +202,13 @@ def _become(program, args, unbuffered, folder, environ):
 
 def _refresh(unbuffered):
     """Streams, signals, seeds and hooks as at a start, not the tests'."""
-    sys.stdin = sys.__stdin__ = open(0, closefd=False)
-    sys.stdout = sys.__stdout__ = open(1, 'w', closefd=False)
-    sys.stderr = sys.__stderr__ = open(
-        2, 'w', buffering=1, errors='backslashreplace', closefd=False
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, closefd=False)  # noqa: SIM115
+        for number, mode in enumerate('rww')
     )
+    sys.stderr.reconfigure(errors='backslashreplace', line_buffering=True)
+    sys.__stdin__, sys.__stdout__ = sys.stdin, sys.stdout
+    sys.__stderr__ = sys.stderr
     if unbuffered or os.environ.get('PYTHONUNBUFFERED'):
         sys.stdout.reconfigure(write_through=True)
     logging.root.handlers.clear()
