@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -170,7 +171,7 @@ def test_restarts_after_a_lost_process(start, python, tmp_path):
 
 def test_bad_input_is_said_once(start):
     args = ['tools/dist_train.sh', SWAV, 2]
-    process = start(*args, BM_DATA_ROOT='no/such')
+    process = start(*args, BM_DATA_ROOT='no/such', PYTHON=sys.executable)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert out.count('error: ') == 1 and 'no/such' in out
@@ -185,7 +186,7 @@ def test_usage(start, script):
 
 
 def test_the_papers_config_on_four_processes(start, tmp_path):
-    """The user's own command, the model unmodified, the batch cut."""
+    """The user's own command, the model unmodified, the batch and views cut."""
     out = finished(
         start(
             *['tools/dist_train.sh', 'configs/swav_bm.py', 4],
@@ -193,6 +194,7 @@ def test_the_papers_config_on_four_processes(start, tmp_path):
             'train_dataloader.batch_size=2',
             'train_dataloader.num_workers=0',
             'train_dataloader.dataset.indices=8',
+            'train_dataloader.dataset.pipeline.1.views.0.size=64',
             'default_hooks.checkpoint=None',
             'train_cfg.max_epochs=1',
             'default_hooks.logger.interval=1',
@@ -244,6 +246,12 @@ def test_slurm(start, python, tmp_path):
     test = ['tools/slurm_test.sh', 'night', 'marrow', LINEAR, checkpoint]
     out = finished(start(*test, '--work-dir', tmp_path / 'test', **env))
     assert '--gres=gpu:2' in out and 'macro_f1' in out
+    # An interpreter that has imported nothing finds what it needs, too.
+    env.update(GPUS='1', PYTHON=sys.executable)
+    process = start(*test[:3], LINEAR, tmp_path / 'none.pth', **env)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 1 and 'Traceback' not in out
+    assert out.count('error: ') == 1 and 'none.pth does not exist' in out
 
 
 def test_more_processes_than_gpus(tool, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from bm_plugins.apis.bundle.bundle_file import save_bundle
@@ -19,11 +20,11 @@ def test_two_processes_write_the_same(tmp_path, python):
     predict(bundle, cells, one, workers=0, device='cpu', chunk=3)
     path = f'{python.parent}:{os.environ["PATH"]}'
 
-    def launch(*args):
+    def launch(*args, **env):
         return subprocess.run(
             ['tools/dist_predict.sh', *map(str, args)],
             cwd=ROOT,
-            env=dict(os.environ, PATH=path),
+            env=dict(os.environ, PATH=path, **env),
             capture_output=True,
             text=True,
         )
@@ -35,3 +36,8 @@ def test_two_processes_write_the_same(tmp_path, python):
     for name in ('predictions.csv', 'skipped.csv', 'differential.csv'):
         assert (one / name).read_bytes() == (two / name).read_bytes()
     assert launch(bundle, 2).returncode == 2
+    # An interpreter that has imported nothing finds what it needs, too.
+    args = [tmp_path / 'none', 1, cells, '--out', two]
+    done = launch(*args, PYTHON=sys.executable)
+    assert done.returncode == 2 and done.stderr.startswith('error: ')
+    assert 'none does not exist' in done.stderr
