@@ -186,7 +186,7 @@ def test_usage(start, script):
 
 
 def test_the_papers_config_on_four_processes(start, tmp_path):
-    """The user's own command, the model unmodified, the batch and views cut."""
+    """The user's own command, the model unmodified, batch and views cut."""
     out = finished(
         start(
             *['tools/dist_train.sh', 'configs/swav_bm.py', 4],
