@@ -33,20 +33,18 @@ class PowerCut(Hook):
 @pytest.mark.parametrize('build', [classifier, swav_with_averages])
 @pytest.mark.parametrize('cut,every', [(7, 3), (8, 4), (11, 11), (4, 1)])
 def test_resumed_run_equals_one_that_never_stopped(
-    cells, tmp_path, build, cut, every
+    cells, tmp_path, whole_run, build, cut, every
 ):
-    whole, cut_off = tmp_path / 'whole', tmp_path / 'cut'
-    build(cells, whole, default_hooks=by_iteration(every)).train()
-    runner = build(cells, cut_off, default_hooks=by_iteration(every))
+    runner = build(cells, tmp_path, default_hooks=by_iteration(every))
     runner.register_hook(PowerCut(cut))
     with pytest.raises(Power):
         runner.train()
     resumed = build(
-        cells, cut_off, default_hooks=by_iteration(every), resume=True
+        cells, tmp_path, default_hooks=by_iteration(every), resume=True
     )
     resumed.train()
     assert resumed.iter == 12
-    assert_equal(states(cut_off), states(whole))
+    assert_equal(states(tmp_path), whole_run(build, by_iteration(3)))
 
 
 def test_workers_change_no_draw(cells, tmp_path):
