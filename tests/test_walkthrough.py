@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / 'docs/walkthrough.ipynb'
 
 
+@pytest.mark.slow
 def test_it_runs(tmp_path, monkeypatch, python):
     monkeypatch.setattr('sys.executable', str(python))  # the kernel's
     # As a kernel sets it before matplotlib is imported.

@@ -43,6 +43,7 @@ def join_by_slurm(rank, port, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_slurm_tasks_average_their_gradients(tmp_path):
     with socket.socket() as listener:
         listener.bind(('127.0.0.1', 0))

@@ -78,6 +78,7 @@ def test_without_labels_the_column_is_not_read(root):
         cells.get_gt_labels()
 
 
+@pytest.mark.slow
 def test_folds(root):
     tests = [names(Matek(root, split='test', fold=f)) for f in range(5)]
     assert sum(map(len, tests)) == len(set.union(*tests)) == 48
@@ -222,6 +223,7 @@ def test_real_collections():
     assert np.bincount(blood.get_gt_labels()).tolist() == [100] * 11
 
 
+@pytest.mark.slow
 def test_full_size_manifest_loads(tmp_path, capsys):
     """171,374 entries; the time is shown, not judged."""
     paths, labels = [], []

@@ -31,6 +31,7 @@ def assert_close(one, other):
         )
 
 
+@pytest.mark.slow
 def test_two_steps_summed_up_equal_one_of_twice_the_batch(cells, tmp_path):
     large = weights_after(cells, tmp_path / 'large', 12, 1)
     small = weights_after(cells, tmp_path / 'small', 6, 2)
@@ -39,6 +40,7 @@ def test_two_steps_summed_up_equal_one_of_twice_the_batch(cells, tmp_path):
     assert not torch.allclose(once['head.fc.weight'], small['head.fc.weight'])
 
 
+@pytest.mark.slow
 def test_the_rest_of_an_epoch_is_an_update(cells, tmp_path):
     """8 of 3 images by fives: 15 and 9 images, in each of two epochs."""
     small = weights_after(cells, tmp_path / 'small', 3, 5, epochs=2)
@@ -46,6 +48,7 @@ def test_the_rest_of_an_epoch_is_an_update(cells, tmp_path):
     assert_close(small, smaller)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('cut', [6, 9])
 def test_resumed_run_equals_one_that_never_stopped(cells, tmp_path, cut):
     """4 batches an epoch by threes; a checkpoint after each epoch."""

@@ -33,6 +33,7 @@ def assert_same_weights(model, expected):
         assert difference <= 1e-3 * value.float().norm() + 1e-3, key
 
 
+@pytest.mark.slow
 def test_channels_last_changes_no_result(cells, tmp_path, plain):
     name, expected, weights = plain
     losses, runner = trained(name, cells, tmp_path, channels_last=True)
@@ -69,6 +70,7 @@ def noting(graph, inputs):
     return graph.forward
 
 
+@pytest.mark.slow
 def test_compiled_backbone(cells, tmp_path, plain):
     name, expected, weights = plain
     torch._dynamo.reset()
@@ -79,6 +81,7 @@ def test_compiled_backbone(cells, tmp_path, plain):
     assert_same_weights(runner.model, weights)
 
 
+@pytest.mark.slow
 def test_views_of_two_sizes_are_compiled_once_each(cells, tmp_path):
     views = [
         dict(num=2, size=48, scale=(0.3, 1.0)),
@@ -139,6 +142,7 @@ def two_ranks(cells, folder):
     torch.save(weights, f'{folder}/{torch.distributed.get_rank()}.pth')
 
 
+@pytest.mark.slow
 def test_all_options_on_two_processes(run_ranks, cells, tmp_path):
     run_ranks(two_ranks, 2, cells, tmp_path)
     one, two = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))

@@ -68,6 +68,7 @@ def by_class(tracked):
     return {row['code']: float(row['f1']) for row in rows}
 
 
+@pytest.mark.slow
 def test_tensorboard(tracked, logged, by_class):
     losses, val = logged
     events = EventAccumulator(str(tracked))

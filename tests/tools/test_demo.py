@@ -23,6 +23,7 @@ demo_tool = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(demo_tool)
 
 
+@pytest.mark.slow
 def test_own_cells_from_folder_to_table(tmp_path, tool, python):
     data, work_dir = tmp_path / 'cells', tmp_path / 'work'
     tool('make_synthetic_marrow', data, '--images', '168')
@@ -106,6 +107,7 @@ def test_one_sentence_says_whether_the_two_differ(tmp_path, right, said):
     assert 'on the same 100 images, ' + said in text
 
 
+@pytest.mark.slow
 def test_an_interruption_is_one_line_and_ends_what_runs(tmp_path):
     log = tmp_path / 'log'
     pid = os.fork()

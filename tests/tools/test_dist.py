@@ -91,6 +91,7 @@ def figures(folder):
     return (folder / 'per_class.csv').read_text(), scores
 
 
+@pytest.mark.slow
 def test_kill_resume_test(start, python, tool, cells, tmp_path, monkeypatch):
     command = ['tools/dist_train.sh', SWAV, 2, '--work-dir', tmp_path]
     options = [*SMALL, 'train_cfg.max_epochs=8']
@@ -136,6 +137,7 @@ def test_kill_resume_test(start, python, tool, cells, tmp_path, monkeypatch):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('restarts', ['0', '1'])
 def test_two_nodes_on_loopback(start, tmp_path, restarts):
     port = free_port()
@@ -156,6 +158,7 @@ def test_two_nodes_on_loopback(start, tmp_path, restarts):
     assert state['meta']['iter'] == 49 // 16
 
 
+@pytest.mark.slow
 def test_restarts_after_a_lost_process(start, python, tmp_path):
     """MAX_RESTARTS=1 and --resume carry a run over a killed process."""
     process = start(
@@ -169,6 +172,7 @@ def test_restarts_after_a_lost_process(start, python, tmp_path):
     assert (tmp_path / 'epoch_8.pth').is_file()
 
 
+@pytest.mark.slow
 def test_bad_input_is_said_once(start):
     args = ['tools/dist_train.sh', SWAV, 2]
     process = start(*args, BM_DATA_ROOT='no/such', PYTHON=sys.executable)
@@ -185,6 +189,7 @@ def test_usage(start, script):
     assert process.returncode == 2 and 'usage' in out
 
 
+@pytest.mark.slow
 def test_the_papers_config_on_four_processes(start, tmp_path):
     """The user's own command, the model unmodified, batch and views cut."""
     out = finished(
@@ -222,6 +227,7 @@ for pid in "${PIDS[@]}"; do wait "$pid" || exit 1; done
 """
 
 
+@pytest.mark.slow
 def test_slurm(start, python, tmp_path):
     srun = tmp_path / 'bin/srun'
     srun.parent.mkdir()

@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bm_plugins.apis.bundle.bundle_file import save_bundle
 from bm_plugins.apis.prediction.predict import predict
 from tests.apis.cell_folder import make_cells
 from tests.apis.tiny_bundle import tiny_bundle
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 

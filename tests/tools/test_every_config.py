@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+QUICK = ('resnet_tiny_bm', 'swav_tiny_bm', 'linear_sgd_tiny_bm')
 CONFIGS = [
-    file
+    pytest.param(
+        file,
+        marks=[] if file.stem in QUICK else [pytest.mark.slow],
+        id=file.stem,
+    )
     for file in sorted(Path('configs').glob('*.py'))
     if 'train_cfg' in Config.fromfile(file)
 ]
 
 
-@pytest.mark.parametrize('file', CONFIGS, ids=lambda file: file.stem)
+@pytest.mark.parametrize('file', CONFIGS)
 def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
     monkeypatch.setenv('BM_DATA_ROOT', str(cells))
     config = Config.fromfile(file)

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
 from mmengine.config import Config
 
 from bm_plugins.experiments.experiment import read_config
@@ -15,6 +16,7 @@ results = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(results)
 
 
+@pytest.mark.slow
 def test_every_run_sees_the_same_number_of_epochs_and_a_seed():
     for name, config in results.EXPERIMENTS.items():
         experiment = results.experiment(config, 3, 7, 2)

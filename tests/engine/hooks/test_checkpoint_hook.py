@@ -100,6 +100,7 @@ def train_in_a_fork(cells, folder, at):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), calls
 
 
+@pytest.mark.slow
 def test_twenty_kills_during_the_write(cells, tmp_path):
     status, calls = train_in_a_fork(cells, tmp_path / 'whole', 0)
     assert status == 0

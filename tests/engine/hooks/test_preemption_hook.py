@@ -15,6 +15,8 @@ from tests.engine.resumable_runs import (
     swav_with_averages,
 )
 
+pytestmark = pytest.mark.slow
+
 HOOKS = dict(
     checkpoint=dict(type='SafeCheckpointHook', interval=2),
     preemption=dict(type='PreemptionHook'),

@@ -30,6 +30,7 @@ class PowerCut(Hook):
             raise Power
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('build', [classifier, swav_with_averages])
 @pytest.mark.parametrize('cut,every', [(7, 3), (8, 4), (11, 11), (4, 1)])
 def test_resumed_run_equals_one_that_never_stopped(
@@ -47,6 +48,7 @@ def test_resumed_run_equals_one_that_never_stopped(
     assert_equal(states(tmp_path), whole_run(build, by_iteration(3)))
 
 
+@pytest.mark.slow
 def test_workers_change_no_draw(cells, tmp_path):
     for workers in (0, 1, 2):
         folder = tmp_path / str(workers)
@@ -79,6 +81,7 @@ class Batches(Hook):
         self.seen[runner.iter] = batch_idx, total
 
 
+@pytest.mark.slow
 def test_batch_samplers_of_others_skip_what_was_there(cells, tmp_path):
     """torch's own batches, whose order is a function of the epoch too."""
 
@@ -116,6 +119,7 @@ class Validations(Hook):
         self.epochs.append(runner.epoch)
 
 
+@pytest.mark.slow
 def test_validation_that_a_kill_prevented_is_made_up(cells, tmp_path):
     def build(**kwargs):
         runner = classifier(
@@ -164,6 +168,7 @@ def test_another_training_part_says_why_not(cells, tmp_path):
         runner.train()
 
 
+@pytest.mark.slow
 def test_sampler_takes_the_seed_of_the_checkpoint(cells, tmp_path):
     whole, cut = tmp_path / 'whole', tmp_path / 'cut'
     classifier(cells, whole).train()
