@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 from time import perf_counter
@@ -236,7 +237,7 @@ def test_full_size_manifest_loads(tmp_path, capsys):
     for folder in {p.rpartition('/')[0] for p in paths}:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for path in paths:
-        open(tmp_path / path, 'w').close()
+        os.mknod(f'{tmp_path}/{path}')
     manifest = tmp_path / 'split.csv'
     write_manifest(manifest, paths, labels, *stratified_split(paths, labels))
     write_stamp(manifest, dict(images=len(paths)))
