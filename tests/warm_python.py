@@ -134,13 +134,13 @@ def _keep(link, program):
     pid = os.fork()
     if not pid:
         link.close()
+        (program.parent / str(caller)).write_text(str(os.getpid()))
         for number, stream in enumerate(streams):
             os.dup2(stream, number, inheritable=True)
             os.close(stream)
         _become(program, *request)
     for stream in streams:
         os.close(stream)
-    (program.parent / str(caller)).write_text(str(pid))
     child = os.pidfd_open(pid)
     while True:
         ready, _, _ = select.select([link, child], [], [])
