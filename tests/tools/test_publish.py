@@ -76,8 +76,8 @@ def test_predicts_as_the_test_tool(tool, given, cells, tmp_path, supervised):
 CHILD = """
 import sys
 import numpy, torch
-from bm_plugins.apis.bundle_file import load_bundle
-from bm_plugins.apis.bundle_model import build_model
+from bm_plugins.apis.bundle.bundle_file import load_bundle
+from bm_plugins.apis.bundle.bundle_model import build_model
 torch.set_num_threads(1)
 file, images, out = sys.argv[1:]
 load_bundle(file)  # imports what is imported on first use
