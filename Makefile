@@ -6,7 +6,7 @@ REQUIREMENTS := $(wildcard requirements/*.txt) pyproject.toml setup.py
 unexport PYTHON
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install demo test test-gpu coverage lint docs faults results bench
+.PHONY: install demo test test-fast test-gpu coverage lint docs faults results bench
 
 install: .venv/installed
 
@@ -34,6 +34,10 @@ bench: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# All but what takes seconds or starts processes: two minutes on two cores.
+test-fast: install
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 # What only a GPU shows.
 test-gpu: install

@@ -1,9 +1,9 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
-# ruff: noqa: E402
 import gc
 import os
 import runpy
+import signal
 import sys
 import traceback
 
@@ -15,21 +15,20 @@ os.environ['OMP_NUM_THREADS'] = os.environ['MKL_NUM_THREADS'] = '1'
 if 'BM_TEST_GPU' not in os.environ:
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
-import cv2
-import numpy as np
 import pytest
-import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
-from mmengine.logging import MessageHub, MMLogger
-from mmengine.registry import DefaultScope
-from mmengine.visualization import Visualizer
 
-from bm_plugins.datasets.prepare import prepare
 
-# Threads do not follow into a forked process, which would wait for them.
-torch.set_num_threads(1)
-cv2.setNumThreads(0)
+def pytest_configure(config):
+    """Import the stack, but in xdist's own process, which runs no test."""
+    if hasattr(config, 'workerinput') or not config.getoption(
+        'numprocesses', None
+    ):
+        import cv2
+        import torch
+
+        # Threads do not follow into a forked process, which would wait.
+        torch.set_num_threads(1)
+        cv2.setNumThreads(0)
 
 
 def pytest_collection_finish():
@@ -43,19 +42,48 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True, scope='session')
+def plain_configs():
+    """Configs as text stay as they are.
+
+    Each run lays its config out six times, which takes half a second of
+    processor time; the text says the same.
+    """
+    import mmengine.config.config
+
+    mmengine.config.config.FormatCode = lambda text, **_: (text, False)
+
+
+@pytest.fixture(autouse=True, scope='session')
 def features_folder(tmp_path_factory):
     """Configs keep features among the tests' files."""
     os.environ['BM_FEATURES'] = str(tmp_path_factory.mktemp('features'))
 
 
+@pytest.fixture(autouse=True, scope='session')
+def python(tmp_path_factory, plain_configs):
+    """The path of a ``python`` whose processes need not import the stack."""
+    from tests import warm_python
+
+    program, server = warm_python.install(tmp_path_factory.mktemp('warm'))
+    yield program
+    os.kill(server, signal.SIGKILL)
+
+
 @pytest.fixture(autouse=True)
 def forget_other_tests():
     """Drop what mmengine keeps in global variables: loggers, the scope."""
+    from mmengine.logging import MessageHub, MMLogger
+    from mmengine.registry import DefaultScope
+    from mmengine.visualization import Visualizer
+
     for kept in (DefaultScope, MessageHub, MMLogger, Visualizer):
         kept._instance_dict.clear()
 
 
 def _join_and_call(rank, world_size, store, function, args):
+    import torch
+    import torch.distributed as dist
+
     os.environ['RANK'] = os.environ['LOCAL_RANK'] = str(rank)
     os.environ['WORLD_SIZE'] = str(world_size)
     torch.set_num_threads(1)
@@ -73,6 +101,8 @@ def _join_and_call(rank, world_size, store, function, args):
 def run_ranks(tmp_path_factory):
     """Call a module's function in gloo processes: run(function, 2, *args)."""
 
+    import torch.multiprocessing as mp
+
     def run(function, world_size, *args):
         store = tmp_path_factory.mktemp('gloo') / 'store'
         # A fork starts at once; a new process would import for seconds.
@@ -89,6 +119,11 @@ def run_ranks(tmp_path_factory):
 @pytest.fixture(scope='session')
 def cells(tmp_path_factory):
     """A collection of three classes that differ in brightness and size."""
+    import cv2
+    import numpy as np
+
+    from bm_plugins.datasets.prepare import prepare
+
     root = tmp_path_factory.mktemp('cells')
     rng = np.random.default_rng(0)
     for code, count, level in (
@@ -109,7 +144,7 @@ def cells(tmp_path_factory):
 
 
 @pytest.fixture
-def tool(tmp_path):
+def tool(tmp_path, python):
     """Run tools/<name>.py in a forked process: status, stdout, stderr.
 
     A fork starts at once, where a new process would import for seconds.
@@ -123,6 +158,7 @@ def tool(tmp_path):
                 os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
             sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w')
             sys.argv = [f'tools/{name}.py', *map(str, args)]
+            sys.executable = str(python)
             status = None
             try:
                 runpy.run_path(f'tools/{name}.py', run_name='__main__')

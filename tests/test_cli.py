@@ -84,6 +84,7 @@ def test_no_manifest(copy, message):
     assert 'split.csv' in said and 'prepare_matek.py' in said
 
 
+@pytest.mark.slow
 def test_manifest_names_a_missing_file(copy, message):
     edit_manifest(copy, IMAGE, 'BLA/BLA_99999.jpg')
     for tool in (TRAIN, TEST + UNTRAINED):
@@ -97,12 +98,14 @@ def test_unknown_code(copy, message):
     assert IMAGE in said and "'XYZ'" in said and 'metainfo' in said
 
 
+@pytest.mark.slow
 def test_label_against_the_folder(copy, message):
     edit_manifest(copy, f'{IMAGE},BLA', f'{IMAGE},LYT')
     said = message(*TEST, *UNTRAINED)
     assert IMAGE in said and 'labelled LYT' in said and 'says BLA' in said
 
 
+@pytest.mark.slow
 def test_prefix_against_the_folder(copy, message):
     folder = copy / 'BM_cytomorphology_data' / 'BLA'
     (folder / 'BLA_00003.jpg').rename(folder / 'LYT_00003.jpg')
@@ -111,6 +114,7 @@ def test_prefix_against_the_folder(copy, message):
     assert 'BLA/LYT_00003.jpg' in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 1])
 def test_unreadable_image(copy, message, workers):
     for file in (copy / 'BM_cytomorphology_data').glob('LYT/*.jpg'):
@@ -143,6 +147,7 @@ def test_unknown_fold(copy, message, monkeypatch):
     assert 'BM_FOLD' in message(*TRAIN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'state,expected',
     [
@@ -163,6 +168,7 @@ def test_checkpoint_that_does_not_fit(
     assert 'given.pth' in said and expected in said
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_number_of_classes(copy, message, tmp_path):
     from mmengine.config import Config
     from mmpretrain.registry import MODELS
@@ -176,6 +182,7 @@ def test_checkpoint_of_another_number_of_classes(copy, message, tmp_path):
     assert 'five.pth' in said and '5 classes' in said and '21' in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name,args,expected',
     [

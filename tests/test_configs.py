@@ -18,6 +18,7 @@ from bm_plugins.experiments.experiment import read_config
 LEAVES = sorted(Path('configs').glob('*.py'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('file', LEAVES, ids=lambda file: file.stem)
 def test_config_builds(file):
     cfg = Config.fromfile(file)

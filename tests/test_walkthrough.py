@@ -5,13 +5,20 @@ import re
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / 'docs/walkthrough.ipynb'
 
 
-def test_it_runs(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_it_runs(tmp_path, monkeypatch, python):
+    monkeypatch.setattr('sys.executable', str(python))  # the kernel's
+    # As a kernel sets it before matplotlib is imported.
+    monkeypatch.setenv(
+        'MPLBACKEND', 'module://matplotlib_inline.backend_inline'
+    )
     monkeypatch.setenv('WALKTHROUGH', str(tmp_path / 'out'))
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     notebook = nbformat.read(NOTEBOOK, as_version=4)

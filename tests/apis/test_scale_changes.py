@@ -76,6 +76,7 @@ def test_the_model_tells_the_classes(agreement):
     assert (codes == truth).mean() > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['0.5 x the pixels', '2 x the pixels'])
 def test_other_pixels_of_known_scale_change_less_than_jpeg(agreement, name):
     same, fields, warnings, _ = agreement(name)
@@ -83,6 +84,7 @@ def test_other_pixels_of_known_scale_change_less_than_jpeg(agreement, name):
     assert fields == {''} and 'training images' not in warnings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name', ['field of 160 %', 'field of 160 %, 0.5 x the pixels']
 )

@@ -43,10 +43,12 @@ def join_by_slurm(rank, port, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_slurm_tasks_average_their_gradients(tmp_path):
     with socket.socket() as listener:
         listener.bind(('127.0.0.1', 0))
         port = str(listener.getsockname()[1])
-    mp.spawn(join_by_slurm, (port, tmp_path), 2)
+    args = ((port, tmp_path), 2)
+    mp.start_processes(join_by_slurm, *args, start_method='fork')
     for rank in range(2):  # the inputs 0 and 1
         assert torch.load(tmp_path / f'{rank}.pth').item() == 0.5

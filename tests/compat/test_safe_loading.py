@@ -232,6 +232,7 @@ def test_mmengine_loads_local_files_by_it(tmp_path):
         CheckpointLoader.load_checkpoint(str(file))
 
 
+@pytest.mark.slow
 def test_environment_cannot_switch_it_off(tmp_path):
     mark = tmp_path / 'executed'
     file = tmp_path / 'crafted.pth'

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bm_plugins.doctor.examine import CHECKS, examine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,7 @@ def doctor(*args, **env):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_ready(cells):
     status, out, error = doctor('--data', cells)
     assert status == 0, out + error

@@ -136,6 +136,7 @@ STEPS = dict(COSINE, by_epoch=True, convert_to_iter_based=True)
 LOWER = dict(optimizer=dict(type='AdamW', lr=0.001, weight_decay=1e-2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('first', 'then', 'said'),
     [
@@ -159,6 +160,7 @@ def test_resumed_with_another_schedule_it_applies(
     assert said in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('schedule', [[STEPS], None])
 def test_resumed_with_a_lower_rate_it_applies(cells, tmp_path, schedule):
     first = dict(param_scheduler=schedule)
@@ -168,6 +170,7 @@ def test_resumed_with_a_lower_rate_it_applies(cells, tmp_path, schedule):
     assert 'trained with other settings (lr' in log
 
 
+@pytest.mark.slow
 def test_resumed_with_one_cycle(cells, tmp_path):
     cycle = dict(type='OneCycleLR', eta_max=0.1, total_steps=3)
     same = dict(param_scheduler=[dict(cycle, convert_to_iter_based=True)])

@@ -36,6 +36,7 @@ def assert_same_weights(model, expected):
         assert difference <= 1e-3 * value.float().norm() + 1e-3, key
 
 
+@pytest.mark.slow
 def test_channels_last_changes_no_result(cells, tmp_path, plain):
     name, expected, weights = plain
     losses, runner = trained(name, cells, tmp_path, channels_last=True)
@@ -72,6 +73,7 @@ def noting(graph, inputs):
     return graph.forward
 
 
+@pytest.mark.slow
 def test_compiled_backbone(cells, tmp_path, plain):
     name, expected, weights = plain
     torch._dynamo.reset()
@@ -82,6 +84,7 @@ def test_compiled_backbone(cells, tmp_path, plain):
     assert_same_weights(runner.model, weights)
 
 
+@pytest.mark.slow
 def test_views_of_two_sizes_are_compiled_once_each(cells, tmp_path):
     views = [
         dict(num=2, size=48, scale=(0.3, 1.0)),
@@ -142,6 +145,7 @@ def two_ranks(cells, folder):
     torch.save(weights, f'{folder}/{torch.distributed.get_rank()}.pth')
 
 
+@pytest.mark.slow
 def test_all_options_on_two_processes(run_ranks, cells, tmp_path):
     run_ranks(two_ranks, 2, cells, tmp_path)
     one, two = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))
@@ -180,6 +184,7 @@ def assert_close(one, other):
         )
 
 
+@pytest.mark.slow
 def test_two_steps_summed_up_equal_one_of_twice_the_batch(cells, tmp_path):
     large = weights_after(cells, tmp_path / 'large', 12, 1)
     small = weights_after(cells, tmp_path / 'small', 6, 2)
@@ -188,6 +193,7 @@ def test_two_steps_summed_up_equal_one_of_twice_the_batch(cells, tmp_path):
     assert not torch.allclose(once['head.fc.weight'], small['head.fc.weight'])
 
 
+@pytest.mark.slow
 def test_the_rest_of_an_epoch_is_an_update(cells, tmp_path):
     """8 of 3 images by fives: 15 and 9 images, in each of two epochs."""
     small = weights_after(cells, tmp_path / 'small', 3, 5, epochs=2)
@@ -195,6 +201,7 @@ def test_the_rest_of_an_epoch_is_an_update(cells, tmp_path):
     assert_close(small, smaller)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('cut', [6, 9])
 def test_resumed_run_equals_one_that_never_stopped(cells, tmp_path, cut):
     """4 batches an epoch by threes; a checkpoint after each epoch."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import wandb
 from mlflow import MlflowClient
 from mmengine.config import Config
 from tensorboard.backend.event_processing.event_accumulator import (
@@ -44,6 +45,7 @@ def tracked(cells, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('WANDB_MODE', 'offline')
         patch.delenv('MLFLOW_TRACKING_URI', raising=False)
+        wandb.teardown()  # forget the settings of other tests
         MarrowRunner.from_cfg(cfg).train()
     return next(folder.glob('*/vis_data'))
 
@@ -68,6 +70,7 @@ def by_class(tracked):
     return {row['code']: float(row['f1']) for row in rows}
 
 
+@pytest.mark.slow
 def test_tensorboard(tracked, logged, by_class):
     losses, val = logged
     events = EventAccumulator(str(tracked))

@@ -92,7 +92,9 @@ def test_a_manifest_that_was_written_anew(tmp_path, monkeypatch):
         Experiment(ROOT, None, TINY, 1).run(folder)
 
 
-def test_a_step_that_fails_says_why(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_step_that_fails_says_why(tmp_path, monkeypatch, python):
+    monkeypatch.setattr('sys.executable', str(python))
     monkeypatch.setenv('BM_DATA_ROOT', str(tmp_path / 'none'))
     untrained = Experiment(ROOT, None, TINY, 1)
     with pytest.raises(InputError) as caught:
@@ -104,6 +106,7 @@ def test_a_step_that_fails_says_why(tmp_path, monkeypatch):
     assert str(log) in message and 'is no folder' in log.read_text()
 
 
+@pytest.mark.slow
 def test_says_where_the_output_goes_and_how_far_it_is(
     tmp_path, monkeypatch, capsys
 ):

@@ -18,6 +18,7 @@ def small(tmp_path_factory):
     return saved, file
 
 
+@pytest.mark.slow
 def test_features_are_those_of_the_formulas(tool, small, tmp_path):
     saved, file = small
     out = tmp_path / 'small.safetensors'

@@ -1,5 +1,6 @@
 from functools import partial
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -7,6 +8,8 @@ from mmpretrain.registry import MODELS
 
 import bm_plugins  # noqa: F401
 from bm_plugins.compat.safe_loading import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_there_and_back(tmp_path, tool):

@@ -20,21 +20,17 @@ ROOT = Path(__file__).resolve().parents[2]
 demo_tool = cli.load_tool('demo')
 
 
-def demo(*args):
-    bin_dir = Path(sys.executable).parent
-    return subprocess.run(
-        [sys.executable, 'tools/demo.py', *map(str, args)],
+@pytest.mark.slow
+def test_own_cells_from_folder_to_table(tmp_path, tool, python):
+    data, work_dir = tmp_path / 'cells', tmp_path / 'work'
+    tool('make_synthetic_marrow', data, '--images', '168')
+    args = ['--data', data, '--epochs', '2', '--work-dir', work_dir]
+    done = subprocess.run(
+        [python, 'tools/demo.py', *args],
         cwd=ROOT,
-        env=dict(os.environ, PATH=f'{bin_dir}:{os.environ["PATH"]}'),
         capture_output=True,
         text=True,
     )
-
-
-def test_own_cells_from_folder_to_table(tmp_path, tool):
-    data, work_dir = tmp_path / 'cells', tmp_path / 'work'
-    tool('make_synthetic_marrow', data, '--images', '168')
-    done = demo('--data', data, '--epochs', 2, '--work-dir', work_dir)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         'Six steps: take your cells, pretrain 2 epochs without labels'
@@ -108,6 +104,7 @@ def test_one_sentence_says_whether_the_two_differ(tmp_path, right, said):
     assert 'on the same 100 images, ' + said in text
 
 
+@pytest.mark.slow
 def test_an_interruption_is_one_line_and_ends_what_runs(tmp_path):
     log = tmp_path / 'log'
     pid = os.fork()

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from bm_plugins.compat.safe_loading import load
+from tests.warm_python import fork_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SWAV = 'configs/swav_tiny_bm.py'
@@ -27,12 +28,12 @@ SMALL = [
 
 
 @pytest.fixture
-def start(cells):
+def start(cells, python):
     """Start a script; variables by keyword. None outlives the test."""
     processes = []
 
     def popen(*args, **env):
-        path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+        path = f'{python.parent}:{os.environ["PATH"]}'
         env = {'BM_DATA_ROOT': str(cells), 'PATH': path, **env}
         process = subprocess.Popen(
             list(map(str, args)),
@@ -64,9 +65,10 @@ def free_port():
         return str(listener.getsockname()[1])
 
 
-def workers_of(process):
+def workers_of(process, python):
     """The processes that torchrun has started."""
-    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+    pid = fork_of(process.pid, python)
+    children = Path(f'/proc/{pid}/task/{pid}/children')
     return [int(pid) for pid in children.read_text().split()]
 
 
@@ -89,12 +91,13 @@ def figures(folder):
     return (folder / 'per_class.csv').read_text(), scores
 
 
-def test_kill_resume_test(start, tool, cells, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_kill_resume_test(start, python, tool, cells, tmp_path, monkeypatch):
     command = ['tools/dist_train.sh', SWAV, 2, '--work-dir', tmp_path]
     options = [*SMALL, 'train_cfg.max_epochs=8']
     process = start(*command, *options)
     wait_for(tmp_path / 'epoch_2.pth', process)
-    os.kill(workers_of(process)[0], signal.SIGKILL)
+    os.kill(workers_of(process, python)[0], signal.SIGKILL)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert re.search(r'error: process [01] .* by signal 9', out)
@@ -134,6 +137,7 @@ def test_kill_resume_test(start, tool, cells, tmp_path, monkeypatch):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('restarts', ['0', '1'])
 def test_two_nodes_on_loopback(start, tmp_path, restarts):
     port = free_port()
@@ -154,7 +158,8 @@ def test_two_nodes_on_loopback(start, tmp_path, restarts):
     assert state['meta']['iter'] == 49 // 16
 
 
-def test_restarts_after_a_lost_process(start, tmp_path):
+@pytest.mark.slow
+def test_restarts_after_a_lost_process(start, python, tmp_path):
     """MAX_RESTARTS=1 and --resume carry a run over a killed process."""
     process = start(
         *['tools/dist_train.sh', SWAV, 2, '--work-dir', tmp_path],
@@ -162,14 +167,15 @@ def test_restarts_after_a_lost_process(start, tmp_path):
         MAX_RESTARTS='1',
     )
     wait_for(tmp_path / 'epoch_2.pth', process)
-    os.kill(workers_of(process)[1], signal.SIGKILL)
+    os.kill(workers_of(process, python)[1], signal.SIGKILL)
     finished(process)
     assert (tmp_path / 'epoch_8.pth').is_file()
 
 
+@pytest.mark.slow
 def test_bad_input_is_said_once(start):
     args = ['tools/dist_train.sh', SWAV, 2]
-    process = start(*args, BM_DATA_ROOT='no/such')
+    process = start(*args, BM_DATA_ROOT='no/such', PYTHON=sys.executable)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert out.count('error: ') == 1 and 'no/such' in out
@@ -183,8 +189,9 @@ def test_usage(start, script):
     assert process.returncode == 2 and 'usage' in out
 
 
+@pytest.mark.slow
 def test_the_papers_config_on_four_processes(start, tmp_path):
-    """The user's own command, the model unmodified, the batch cut."""
+    """The user's own command, the model unmodified, batch and views cut."""
     out = finished(
         start(
             *['tools/dist_train.sh', 'configs/swav_bm.py', 4],
@@ -192,6 +199,7 @@ def test_the_papers_config_on_four_processes(start, tmp_path):
             'train_dataloader.batch_size=2',
             'train_dataloader.num_workers=0',
             'train_dataloader.dataset.indices=8',
+            'train_dataloader.dataset.pipeline.1.views.0.size=64',
             'default_hooks.checkpoint=None',
             'train_cfg.max_epochs=1',
             'default_hooks.logger.interval=1',
@@ -219,13 +227,14 @@ for pid in "${PIDS[@]}"; do wait "$pid" || exit 1; done
 """
 
 
-def test_slurm(start, tmp_path):
+@pytest.mark.slow
+def test_slurm(start, python, tmp_path):
     srun = tmp_path / 'bin/srun'
     srun.parent.mkdir()
     srun.write_text(SRUN)
     srun.chmod(0o755)
     env = dict(
-        PATH=f'{srun.parent}:{Path(sys.executable).parent}:/usr/bin:/bin',
+        PATH=f'{srun.parent}:{python.parent}:/usr/bin:/bin',
         MASTER_ADDR='127.0.0.1',
         MASTER_PORT=free_port(),
         GPUS='2',
@@ -243,6 +252,12 @@ def test_slurm(start, tmp_path):
     test = ['tools/slurm_test.sh', 'night', 'marrow', LINEAR, checkpoint]
     out = finished(start(*test, '--work-dir', tmp_path / 'test', **env))
     assert '--gres=gpu:2' in out and 'macro_f1' in out
+    # An interpreter that has imported nothing finds what it needs, too.
+    env.update(GPUS='1', PYTHON=sys.executable)
+    process = start(*test[:3], LINEAR, tmp_path / 'none.pth', **env)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 1 and 'Traceback' not in out
+    assert out.count('error: ') == 1 and 'none.pth does not exist' in out
 
 
 def test_more_processes_than_gpus(tool, monkeypatch):

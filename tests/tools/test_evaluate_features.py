@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from bm_plugins.apis.features.feature_file import write_features
 from tests.apis.features.test_feature_evaluation import blobs, rows
 
@@ -19,6 +21,7 @@ def write(file):
     return file
 
 
+@pytest.mark.slow
 def test_neighbours_and_picture(tool, tmp_path):
     file = write(tmp_path / 'f.h5')
     out = tmp_path / 'knn'
@@ -54,6 +57,7 @@ def test_weighting(tool, tmp_path):
         assert text == facts['text']
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line(tool, tmp_path):
     file = write(tmp_path / 'f.h5')
 

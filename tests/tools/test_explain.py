@@ -1,3 +1,5 @@
+import pytest
+
 from bm_plugins.apis.bundle.bundle_file import save_bundle
 from tests.apis.tiny_bundle import tiny_bundle
 
@@ -16,6 +18,7 @@ def test_page_and_table(tmp_path, cells, tool):
     assert len((out / 'nearest.csv').read_text().splitlines()) == 1 + 2 * 6
 
 
+@pytest.mark.slow
 def test_wrong_input_is_one_line(tmp_path, cells, tool):
     bundle, out = tmp_path / 'a.bundle', tmp_path / 'out'
     save_bundle(tiny_bundle(), bundle)

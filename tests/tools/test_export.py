@@ -1,10 +1,13 @@
 import onnxruntime
+import pytest
 import torch
 
 from bm_plugins.apis.bundle.bundle_file import save_bundle
 from bm_plugins.apis.bundle.bundle_model import build_model
 from bm_plugins.apis.bundle.read_cell import CellReader
 from tests.apis.tiny_bundle import tiny_bundle
+
+pytestmark = pytest.mark.slow
 
 
 def test_exports_and_says_how_well(tmp_path, cells, tool):

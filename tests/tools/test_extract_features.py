@@ -9,6 +9,8 @@ import torch
 
 from bm_plugins.apis.features.feature_file import read_features
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ('--cfg-options', 'test_dataloader.num_workers=0')
 
 

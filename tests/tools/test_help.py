@@ -43,6 +43,7 @@ def wide(monkeypatch):
     monkeypatch.setenv('COLUMNS', '400')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', TOOLS)
 def test_example_parses(tool, name, monkeypatch):
     def ending(parse):
@@ -117,6 +118,7 @@ def project(cells, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_examples_run_as_they_stand(tool, project):
     for name in CHEAP:
         for _, *args in examples(help_of(tool, name)):

@@ -10,6 +10,8 @@ from bm_plugins.datasets.manifest import read_manifest
 from bm_plugins.datasets.prepare import prepare
 from bm_plugins.report.runs.run_folder import read_run
 
+pytestmark = pytest.mark.slow
+
 SHORT = [
     '--cfg-options',
     'train_cfg.max_epochs=1',

@@ -45,6 +45,7 @@ def rows(file):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_pictures_of_checkpoints(tool, swav, cells, tmp_path):
     out = tmp_path / 'out'
     args = ('configs/linear_tiny_bm.py', swav, '--out', out, '--seed', '3')

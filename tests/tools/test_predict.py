@@ -239,6 +239,7 @@ def stop(pid, how):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_resumed_with_no_cell_twice(
     bundle, many, tmp_path, predict
 ):
@@ -291,6 +292,7 @@ def of_scale(file, um_per_px):
     return file
 
 
+@pytest.mark.slow
 def test_cells_of_another_field(predict, tmp_path):
     """Of 12 cells 5 as in training, 4 smaller, 3 of half the height."""
     model, out = of_scale(tmp_path / 'known.bundle', 0.1), tmp_path / 'out'
@@ -348,6 +350,7 @@ def test_cells_of_another_field(predict, tmp_path):
     assert fields == [''] * 9 + ['narrow', 'shape', 'shape']
 
 
+@pytest.mark.slow
 def test_a_scale_needs_that_of_the_training_images(predict, cells, tmp_path):
     out, listed = tmp_path / 'out', cells / 'list.csv'
     listed.write_text('path,um_per_px\ns1/0.jpg,0.1\ns1/1.jpg,same\n')

@@ -56,6 +56,7 @@ def one_of_a_kind(cells):
     return ['alpha', 'plain', 'deep', '<script>alert(1)<\u2215script>']
 
 
+@pytest.mark.slow
 def test_other_kinds_of_images_and_names(predict, tmp_path):
     cells, out = tmp_path / 'cells', tmp_path / 'out'
     cells.mkdir()
@@ -72,6 +73,7 @@ def test_other_kinds_of_images_and_names(predict, tmp_path):
     assert '<script>alert' not in (out / 'report.html').read_text()
 
 
+@pytest.mark.slow
 def test_bad_images_are_listed_with_their_reason(predict, cells, tmp_path):
     good = (cells / 's1/0.jpg').read_bytes()
     bad = {
@@ -222,6 +224,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', BAD)
 def test_bad_input_is_one_line(tool, bundle, cells, tmp_path, kind):
     args = make(tmp_path, kind, bundle)

@@ -40,6 +40,7 @@ def given(cells, tmp_path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('supervised', [False, True])
 def test_predicts_as_the_test_tool(tool, given, cells, tmp_path, supervised):
     model, flags = given(supervised)
@@ -92,6 +93,7 @@ torch.save(logits, out)
 """
 
 
+@pytest.mark.slow
 def test_same_predictions_elsewhere(tool, given, tmp_path):
     """After a move, in a new process that started in another folder."""
     model, flags = given(False)
@@ -116,6 +118,7 @@ def test_same_predictions_elsewhere(tool, given, tmp_path):
     assert torch.equal(torch.load(there.parent / 'logits'), expected)
 
 
+@pytest.mark.slow
 def test_card_and_the_same_digest_again(tool, given, tmp_path):
     model, flags = given(True)
     files = [tmp_path / name for name in ('a.bundle', 'b.bundle')]
@@ -138,6 +141,7 @@ def test_card_and_the_same_digest_again(tool, given, tmp_path):
     assert '64 x 64 px, 0.1 µm per pixel' in load_bundle(known).card
 
 
+@pytest.mark.slow
 def test_half_of_the_test_part(tool, given, cells, tmp_path):
     manifest = tmp_path / 'no_val.csv'
     text = manifest_of(cells).read_text()
@@ -156,6 +160,7 @@ def test_half_of_the_test_part(tool, given, cells, tmp_path):
     assert 'half of the test part' in load_bundle(out).card
 
 
+@pytest.mark.slow
 def test_wrong_inputs_take_one_line(tool, given, cells, tmp_path):
     model, flags = given(False)
     config, file = model

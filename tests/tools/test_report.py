@@ -134,6 +134,7 @@ def record(folder, config, checkpoint='x.pth'):
     (folder / 'run_test.json').write_text(json.dumps(facts))
 
 
+@pytest.mark.slow
 def test_each_kind_of_run_stands_in_its_own_table(tmp_path, tool):
     labels, scores = draw(105, 0.8, 0, classes=21)
     runs = {}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from mmengine.config import Config
 
 from bm_plugins import cli
@@ -11,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 results = cli.load_tool('results')
 
 
+@pytest.mark.slow
 def test_every_run_sees_the_same_number_of_epochs_and_a_seed():
     for name, config in results.EXPERIMENTS.items():
         experiment = results.experiment(config, 3, 7, 2)

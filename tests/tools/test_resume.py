@@ -9,6 +9,8 @@ from tests import forked_runs
 from tests.engine.resumable_runs import assert_equal, states
 from tests.forked_runs import statuses, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def train(cells):

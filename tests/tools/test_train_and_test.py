@@ -42,6 +42,7 @@ def untrained(run, tmp_path):
     return evaluate
 
 
+@pytest.mark.slow
 def test_pretraining_and_linear_evaluation(run, tmp_path):
     train = ['train', 'configs/swav_tiny_bm.py', '--work-dir', tmp_path]
     flags = ['--no-validate', '--no-pin-memory', '--no-persistent-workers']
@@ -62,6 +63,7 @@ def test_pretraining_and_linear_evaluation(run, tmp_path):
     assert (tmp_path / 'linear/linear_probe.pth').is_file()
 
 
+@pytest.mark.slow
 def test_screen_is_quiet(untrained):
     out = untrained()
     assert 'Config:' not in out and 'Warning' not in out
@@ -75,6 +77,7 @@ def test_out_metrics(untrained, tmp_path):
     assert 0 <= metrics['per_class/macro_f1'] <= 1
 
 
+@pytest.mark.slow
 def test_out_predictions(untrained, tmp_path, cells):
     file = tmp_path / 'pred.pkl'
     untrained('--out', file)
@@ -83,15 +86,18 @@ def test_out_predictions(untrained, tmp_path, cells):
     assert {sample['pred_score'].numel() for sample in samples} == {21}
 
 
+@pytest.mark.slow
 def test_show_dir(untrained, tmp_path):
     untrained('--show-dir', tmp_path / 'shown', '--interval', '4')
     assert len(list((tmp_path / 'shown').glob('*'))) >= 3
 
 
+@pytest.mark.slow
 def test_tta(untrained):
     assert 'macro_f1' in untrained('--tta')
 
 
+@pytest.mark.slow
 def test_another_class_set(run, tmp_path):
     """A lab's own classes take two options."""
     classes = 'metainfo.classes=ABE,BLA,LYT'
@@ -109,6 +115,7 @@ def test_another_class_set(run, tmp_path):
     assert 'macro_f1' in out and 'NGS' not in out
 
 
+@pytest.mark.slow
 def test_classic_linear_evaluation_changes_the_classifier_alone(run, tmp_path):
     """``--resume`` starts from ``load_from`` first, then from its own."""
     pretrain = ['train', 'configs/swav_tiny_bm.py', '--work-dir', tmp_path]
@@ -130,6 +137,7 @@ def test_classic_linear_evaluation_changes_the_classifier_alone(run, tmp_path):
     assert 'macro_f1' in out
 
 
+@pytest.mark.slow
 def test_checkpoint_of_other_classes_and_an_empty_part(
     run, tool, tmp_path, cells
 ):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from yapf.yapflib.yapf_api import FormatCode
 
 from bm_plugins import __version__
 from bm_plugins.datasets import Matek
@@ -108,7 +109,9 @@ def test_files_are_named_from_a_folder(tmp_path):
     ]
 
 
-def test_config_as_text(tmp_path):
+def test_config_as_text(tmp_path, monkeypatch):
+    # As it is outside of this suite.
+    monkeypatch.setattr('mmengine.config.config.FormatCode', FormatCode)
     file = tmp_path / 'small.py'
     file.write_text('lr = 0.1\n')
     facts = config_facts(Config.fromfile(file))

@@ -84,16 +84,15 @@ def debiased_calibration_error(
     scales = np.linspace(0, 4, 81)
     found = []
     for way in (shrunk, gap):
-        ends = np.empty((len(scales), 3))
-        for i, scale in enumerate(scales):
-            variance = spread
-            if scale:
-                accuracy = (stated - scale * way * count / (count + 1)) / count
-                accuracy = accuracy.clip(0, 1)
-                variance = count * accuracy * (1 - accuracy)
-                variance = variance + (scale * way) ** 2 / count
-            drawn = np.abs(scale * way + draws * np.sqrt(variance)).sum(1)
-            ends[i] = np.quantile(drawn / n, [0.5, 0.975, 0.025])
+        sums = scales[:, None] * way
+        accuracy = (stated - sums * count / (count + 1)) / count
+        accuracy = accuracy.clip(0, 1)
+        variance = count * accuracy * (1 - accuracy) + sums**2 / count
+        variance[0] = spread
+        drawn = draws[:, None] * np.sqrt(variance)
+        drawn += sums
+        drawn = np.abs(drawn, out=drawn).sum(2) / n
+        ends = np.quantile(drawn, [0.5, 0.975, 0.025], 0).T
         perfect = float(ends[0, 1])
         ends = np.maximum.accumulate(ends)
         found.append([np.interp(error, column, scales) for column in ends.T])

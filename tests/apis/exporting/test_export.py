@@ -10,6 +10,7 @@ from bm_plugins.errors import InputError
 from tests.apis.tiny_bundle import tiny_bundle
 
 
+@pytest.mark.slow
 def test_writes_what_agrees(tmp_path):
     bundle = tiny_bundle()
     images = check_images(bundle, 7)

@@ -31,6 +31,7 @@ def written(model):
     return {k: v.write(model, example, notes) for k, v in FORMATS.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', FORMATS)
 def test_same_outputs_of_any_batch(model, written, name, tmp_path):
     file = tmp_path / 'file'

@@ -25,6 +25,7 @@ def _with(backbone, dim):
     return bundle, model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('backbone', 'dim', 'name'),
     [

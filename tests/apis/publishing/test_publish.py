@@ -59,6 +59,7 @@ def outputs(cells, swav):
         return {part: of(part) for part in ('train', 'val', 'test')}
 
 
+@pytest.mark.slow
 def test_classifier_is_fitted_on_the_train_part_alone(swav, outputs):
     features, _, labels = outputs['train']
     assert len(labels) == 28

@@ -88,7 +88,8 @@ def found_copies(cells, how, root):
     copies = [changed(cell, how) for cell in cells]
     for number, image in enumerate([*cells, *copies]):
         names.append(f'{number}.png')
-        cv2.imwrite(str(root / names[-1]), image)
+        fast = [cv2.IMWRITE_PNG_COMPRESSION, 0]
+        cv2.imwrite(str(root / names[-1]), image, fast)
     prints = [fingerprint(name, root) for name in names]
     pairs = list(
         near_pairs(

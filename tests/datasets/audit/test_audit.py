@@ -89,6 +89,7 @@ def test_across_the_parts_of_the_manifest(tmp_path):
     } == {(split, path) for path, split in parts.items()}
 
 
+@pytest.mark.slow
 def test_the_manifest_keeps_groups_together(tmp_path):
     """Whatever the seed, as where the copies would be torn apart."""
     root, out = plant(collect(tmp_path / 'cells', 8)), tmp_path / 'out'

@@ -142,12 +142,14 @@ def check(cells, how, root):
         np.testing.assert_allclose(back, [[amount, -amount]] * 16, atol=0.006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', [*AS_IT_LIES, *TURNS, *SHIFTED])
 def test_finds_copies_and_nothing_else(tmp_path, how):
     cells = [draw_cell(0, code, i) for code in CODES for i in range(1, 5)]
     check(cells, how, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason=f'no real images in {REAL}')
 @pytest.mark.parametrize('how', [*AS_IT_LIES[:4], *TURNS, *SHIFTED])
 @pytest.mark.parametrize('name', ['bm_tcia_dev', 'pbc_dib_128'])
@@ -157,6 +159,7 @@ def test_finds_copies_of_real_cells(tmp_path, name, how):
     check([cv2.imread(str(file)) for file in chosen], how, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason=f'no real images in {REAL}')
 @pytest.mark.parametrize('name', ['bm_tcia_dev', 'pbc_dib_128'])
 def test_real_cells_are_no_pairs(name):

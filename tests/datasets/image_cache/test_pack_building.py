@@ -124,6 +124,7 @@ def open_and_tell(folder, queue):
     time.sleep(1)  # the inode stays taken until both have told theirs
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_builds(folder):
     queue = FORK.Queue()
     workers = [

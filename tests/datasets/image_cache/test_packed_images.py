@@ -173,6 +173,7 @@ def root(cells, tmp_path):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['jpeg', 'decoded'])
 def test_one_file_serves_all_parts(root, kind):
     for split, fold in ((PARTS, None), ('test', None), ('val', 2)):
@@ -184,6 +185,7 @@ def test_one_file_serves_all_parts(root, kind):
     assert np.array_equal(part[0]['img'], packed[3]['img'])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason='real images are not here')
 @pytest.mark.parametrize('kind', ['jpeg', 'decoded'])
 def test_real_images(kind, tmp_path):
@@ -195,6 +197,7 @@ def first(batch):
     return batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('start', ['fork', 'spawn'])
 def test_workers(root, start):
     packed = of(root, 'decoded')

@@ -125,6 +125,7 @@ def test_two_processes(run_ranks, tmp_path):
     assert second == whole.draw(0)[1::2].tolist()
 
 
+@pytest.mark.slow
 def test_ten_million_images(capsys):
     rng = np.random.default_rng(0)
     counts = rng.multinomial(10_000_000, rng.dirichlet(np.full(21, 0.5)))

@@ -136,6 +136,7 @@ def expected_view(setting, img, size, draw):
     return np.flip(view, flips)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings('ignore:Only use')
 @pytest.mark.parametrize('setting', SETTINGS)
 def test_views_are_distributed_as_the_stock_pipeline_s(setting):

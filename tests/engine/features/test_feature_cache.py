@@ -176,6 +176,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path, features):
     assert cache.load(KEY) is None
 
 
+@pytest.mark.slow
 def test_second_run_makes_no_pass_over_the_training_part(probe, cells):
     plain, images, _ = probe(cells, cache=None)
     assert images == 62  # 49 to fit and 13 to test
@@ -207,6 +208,7 @@ def _on_ranks(collection, folder):
         (folder / 'seen.json').write_text(json.dumps([sum(seen), metrics]))
 
 
+@pytest.mark.slow
 def test_two_ranks_share_the_cache(run_ranks, probe, cells, tmp_path):
     alone, *_ = probe(cells)
     (tmp_path / 'two').mkdir()
@@ -224,6 +226,7 @@ def test_other_l2_takes_the_same_features(probe, cells):
     assert probe(cells, l2=(0.1,))[1] == 13
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_computed_anew(probe, cells, tmp_path):
     first, *_ = probe(cells)
     [file] = (tmp_path / 'features').iterdir()
@@ -236,6 +239,7 @@ def test_a_damaged_file_is_computed_anew(probe, cells, tmp_path):
     assert probe(cells)[1] == 13
 
 
+@pytest.mark.slow
 def test_a_changed_image_asks_for_a_new_pass(probe, collection):
     probe(collection)
     manifest = (collection / 'split.csv').read_text().splitlines()
@@ -309,6 +313,7 @@ def _channels(runner):
     pre.to_rgb = not pre.to_rgb
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'change', [_weights, _pipeline, _part, _fewer, _mean, _channels]
 )

@@ -1,8 +1,11 @@
 import csv
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_tracker_has_the_figures_of_a_test(

@@ -15,6 +15,8 @@ from tests.engine.resumable_runs import (
     swav_with_averages,
 )
 
+pytestmark = pytest.mark.slow
+
 HOOKS = dict(
     checkpoint=dict(type='SafeCheckpointHook', interval=2),
     preemption=dict(type='PreemptionHook'),
@@ -34,20 +36,20 @@ class Signal(Hook):
 
 @pytest.mark.parametrize('build', [classifier, swav_with_averages])
 @pytest.mark.parametrize('at', [1, 7, 9])
-def test_saves_after_the_step_and_goes_on(cells, tmp_path, build, at):
-    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
-    build(cells, whole, default_hooks=HOOKS).train()
+def test_saves_after_the_step_and_goes_on(
+    cells, tmp_path, whole_run, build, at
+):
     handler = signal.getsignal(signal.SIGTERM)
-    runner = build(cells, cut, default_hooks=HOOKS)
+    runner = build(cells, tmp_path, default_hooks=HOOKS)
     runner.register_hook(Signal(at))
     with pytest.raises(Preempted, match=f'after iteration {at + 1}; saved'):
         runner.train()
     assert signal.getsignal(signal.SIGTERM) == handler
-    last = (cut / 'last_checkpoint').read_text()
-    assert last == str(cut / 'interrupted.pth')
+    last = (tmp_path / 'last_checkpoint').read_text()
+    assert last == str(tmp_path / 'interrupted.pth')
     assert load(last)['meta']['iter'] == at + 1
-    build(cells, cut, default_hooks=HOOKS, resume=True).train()
-    assert_equal(states(cut), states(whole))
+    build(cells, tmp_path, default_hooks=HOOKS, resume=True).train()
+    assert_equal(states(tmp_path), whole_run(build, HOOKS))
     assert not Path(last).exists()
 
 

@@ -51,6 +51,7 @@ def test_counts_by_class_of_a_labelled_part(cells, tmp_path):
     assert found['data']['train']['images_by_class'] == wanted
 
 
+@pytest.mark.slow
 def test_a_resumed_run_says_from_what(cells, tmp_path):
     hook = dict(type='SafeCheckpointHook')
     options = {**steps(2), 'default_hooks.checkpoint': hook}
@@ -97,6 +98,7 @@ def test_a_manifest_that_cannot_end_fails_no_training(cells, tmp_path, capfd):
     assert f'{runner.log_dir} cannot be made' in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_test_names_what_was_fitted_and_the_checkpoint(
     tool, cells, tmp_path, monkeypatch
 ):

@@ -27,6 +27,7 @@ def watched(name, cells, work_dir, **options):
     return runner.train_loop.waits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name,options',
     [
@@ -62,6 +63,7 @@ CELLS = dict(type='ClsDataPreprocessor', num_classes=21)
 MIXUP = dict(augments=dict(type='Mixup', alpha=0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name,options,line',
     [
@@ -154,6 +156,7 @@ def logged(cells, work_dir, kind):
     )
 
 
+@pytest.mark.slow
 def test_log_and_checkpoints_hold_what_upstreams_do(cells, tmp_path):
     ours = logged(cells, tmp_path / 'ours', 'SyncFreeRuntimeInfoHook')
     theirs = logged(cells, tmp_path / 'theirs', 'RuntimeInfoHook')

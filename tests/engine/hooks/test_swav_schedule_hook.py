@@ -130,6 +130,7 @@ def train_21_steps(cells, folder):
     torch.save(model.state_dict(), folder / f'{world_size}_{rank}.pth')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('world_size', [2, 4])
 def test_several_ranks_train_as_one(cells, tmp_path, run_ranks, world_size):
     run_ranks(train_21_steps, 1, cells, tmp_path)

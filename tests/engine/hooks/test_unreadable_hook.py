@@ -36,6 +36,7 @@ def test_by_default_the_run_stops_and_names_it(damaged, tmp_path):
         train(root, tmp_path / 'run', 'stop')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
 def test_skipped_images_are_named_and_counted(damaged, tmp_path, workers):
     root, paths = damaged

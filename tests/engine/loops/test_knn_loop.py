@@ -70,6 +70,7 @@ def votes_of(runner):
     return [[float(row[f'p_{code}']) for code in CLASSES] for row in rows]
 
 
+@pytest.mark.slow
 def test_scores_are_scikit_learns(cells, tmp_path):
     runner = validated(cells, tmp_path)
     scores = Scores()
@@ -93,6 +94,7 @@ def test_scores_are_scikit_learns(cells, tmp_path):
     assert scores.seen[-1][1] == pytest.approx(f1)
 
 
+@pytest.mark.slow
 def test_the_best_is_kept(cells, tmp_path):
     runner = validated(cells, tmp_path)
     scores = Scores()
@@ -113,6 +115,7 @@ def validate_here(cells, folder):
         np.save(folder / f'{world_size}.npy', votes_of(runner))
 
 
+@pytest.mark.slow
 def test_two_ranks_give_the_figures_of_one(cells, tmp_path, run_ranks):
     for world_size in (1, 2):
         run_ranks(validate_here, world_size, cells, tmp_path)

@@ -61,11 +61,13 @@ def test_files_are_in_the_record_and_the_work_folder(cells, tmp_path):
         assert (tmp_path / name).read_text() == record
 
 
+@pytest.mark.slow
 def test_untrained_baseline_depends_on_the_seed_alone(cells, tmp_path):
     values = [build(cells, tmp_path / name).test() for name in ('a', 'b')]
     assert values[0] == values[1]
 
 
+@pytest.mark.slow
 def test_fitted_classifier_is_tested_as_it_is(cells, tmp_path):
     first = build(cells, tmp_path / 'fit').test()
     saved = str(tmp_path / 'fit/linear_probe.pth')
@@ -95,6 +97,7 @@ def what_stands_in(folder):
     return classifier, facts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('class_weight', ['balanced', None])
 def test_says_how_the_classifier_was_fitted(cells, tmp_path, class_weight):
     settings = dict(class_weight=class_weight, l2=[0.1, 1])
@@ -117,12 +120,14 @@ def fit_and_test_again(cells, folder):
     run(cells, folder / 'again', load_from=saved, fit=False)
 
 
+@pytest.mark.slow
 def test_two_processes_say_it_once(cells, tmp_path, run_ranks):
     run_ranks(fit_and_test_again, 2, cells, tmp_path)
     found = [what_stands_in(tmp_path / name) for name in ('fit', 'again')]
     assert found[0] == found[1] == found_in(cells, tmp_path / 'alone')
 
 
+@pytest.mark.slow
 def test_a_classifier_of_an_older_version(cells, tmp_path):
     build(cells, tmp_path / 'fit').test()
     saved = tmp_path / 'fit/linear_probe.pth'

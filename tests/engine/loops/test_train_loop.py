@@ -30,25 +30,25 @@ class PowerCut(Hook):
             raise Power
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('build', [classifier, swav_with_averages])
 @pytest.mark.parametrize('cut,every', [(7, 3), (8, 4), (11, 11), (4, 1)])
 def test_resumed_run_equals_one_that_never_stopped(
-    cells, tmp_path, build, cut, every
+    cells, tmp_path, whole_run, build, cut, every
 ):
-    whole, cut_off = tmp_path / 'whole', tmp_path / 'cut'
-    build(cells, whole, default_hooks=by_iteration(every)).train()
-    runner = build(cells, cut_off, default_hooks=by_iteration(every))
+    runner = build(cells, tmp_path, default_hooks=by_iteration(every))
     runner.register_hook(PowerCut(cut))
     with pytest.raises(Power):
         runner.train()
     resumed = build(
-        cells, cut_off, default_hooks=by_iteration(every), resume=True
+        cells, tmp_path, default_hooks=by_iteration(every), resume=True
     )
     resumed.train()
     assert resumed.iter == 12
-    assert_equal(states(cut_off), states(whole))
+    assert_equal(states(tmp_path), whole_run(build, by_iteration(3)))
 
 
+@pytest.mark.slow
 def test_workers_change_no_draw(cells, tmp_path):
     for workers in (0, 1, 2):
         folder = tmp_path / str(workers)
@@ -81,6 +81,7 @@ class Batches(Hook):
         self.seen[runner.iter] = batch_idx, total
 
 
+@pytest.mark.slow
 def test_batch_samplers_of_others_skip_what_was_there(cells, tmp_path):
     """torch's own batches, whose order is a function of the epoch too."""
 
@@ -118,6 +119,7 @@ class Validations(Hook):
         self.epochs.append(runner.epoch)
 
 
+@pytest.mark.slow
 def test_validation_that_a_kill_prevented_is_made_up(cells, tmp_path):
     def build(**kwargs):
         runner = classifier(
@@ -166,6 +168,7 @@ def test_another_training_part_says_why_not(cells, tmp_path):
         runner.train()
 
 
+@pytest.mark.slow
 def test_sampler_takes_the_seed_of_the_checkpoint(cells, tmp_path):
     whole, cut = tmp_path / 'whole', tmp_path / 'cut'
     classifier(cells, whole).train()

@@ -36,6 +36,7 @@ class Kinds:
         return hook
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name,options',
     [
@@ -86,6 +87,7 @@ def test_prototypes_are_frozen_exactly(cells, tmp_path, kind):
     assert not torch.equal(trace.prototypes[8], start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('build', [classifier, swav_with_averages])
 def test_resumed_run_equals_one_that_never_stopped(cells, tmp_path, build):
     def run(folder, **kwargs):
@@ -106,6 +108,7 @@ def test_resumed_run_equals_one_that_never_stopped(cells, tmp_path, build):
     assert_equal(states(tmp_path / 'cut'), states(tmp_path / 'whole'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('first', ['float32', 'bfloat16'])
 def test_precision_changes_on_a_resume(cells, tmp_path, first):
     kinds = [BFLOAT16, dict(type='OptimWrapper', optimizer=SGD)]
@@ -151,6 +154,7 @@ def test_what_cannot_be(dtype, said):
         MixedPrecision(dtype=dtype, optimizer=optimizer)
 
 
+@pytest.mark.slow
 def test_amp_flag_with_bfloat16_on_the_cpu(cells, tmp_path, tool):
     status, _, errors = tool(
         'train',

@@ -56,6 +56,7 @@ def test_error_by_hand():
     assert plain_error(scores, labels) == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('n', [100, 320, 2000])
 @pytest.mark.parametrize('error', [0, 0.01, 0.03, 0.1])
 def test_interval_covers_the_population(n, error):

@@ -115,6 +115,7 @@ def coverage(shares, times, draws):
     return held / draws
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('shares', [DOMINANT, [0.35, 0.3, 0.2, 0.15]])
 def test_intervals_hold_the_true_shares(shares):
     held = coverage(np.array(shares), 1, 150)

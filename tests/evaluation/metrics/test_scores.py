@@ -73,6 +73,7 @@ def test_values_are_scikit_learns():
         assert figure.low <= figure.value <= figure.high, figure
 
 
+@pytest.mark.slow
 def test_bootstrap_interval_is_that_of_images_drawn_one_by_one():
     labels, scores = case()
     figure = figures_of(labels, scores, CODES, replicates=4000)[
@@ -97,6 +98,7 @@ def test_bootstrap_interval_is_that_of_images_drawn_one_by_one():
     assert figure.high == pytest.approx(high, abs=0.01)
 
 
+@pytest.mark.slow
 def test_interval_covers_the_population():
     """Of 100 tests some 95 % cover the macro F1 of a million images."""
     labels, scores = case(1_000_000)
@@ -130,6 +132,7 @@ def test_a_large_test(capsys):
         print(f'\n34,000 x 21, 1,000 draws: {perf_counter() - start:.2f} s')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('recall', [0.7, 0.95])
 def test_balanced_accuracy_of_a_long_tail_is_covered(recall):
     """21 classes of 2 to 300 images: the bootstrap alone covers .84 at .95."""

@@ -177,6 +177,7 @@ def one_step(rank_folder):
     )
 
 
+@pytest.mark.slow
 def test_same_on_1_2_and_4_ranks(run_ranks, tmp_path):
     one_step(tmp_path)
     alone = torch.load(tmp_path / '1_0.pth')
@@ -263,6 +264,7 @@ def check_assignments(case):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('case', CASES)
 @pytest.mark.parametrize('world_size', [1, 2, 4])
 def test_assignment_is_that_of_all_ranks(run_ranks, case, world_size):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -18,6 +19,7 @@ from tests.report.cell_page.browser import (
 from tests.report.cell_page.figures import assert_figures, changed
 
 
+@pytest.mark.slow
 def test_letters_change_a_class_and_the_next_doubtful_cell_follows(page):
     page.start()
     assert page.focus() == WORSE
@@ -39,6 +41,7 @@ def test_letters_change_a_class_and_the_next_doubtful_cell_follows(page):
     assert wanted.total == 503
 
 
+@pytest.mark.slow
 def test_enter_confirms_numbers_choose_and_undo_takes_back(page):
     page.start().keys(Keys.ENTER)
     assert_figures(page, changed((), {'BLA': -1}))
@@ -64,6 +67,7 @@ def test_enter_confirms_numbers_choose_and_undo_takes_back(page):
     assert_figures(page, expected())
 
 
+@pytest.mark.slow
 def test_all_doubtful_cells_by_keyboard_alone(page):
     for _ in range(30):
         page.keys(Keys.TAB)
@@ -180,6 +184,7 @@ def ctrl_click(page, path):
     actions.click(page.card(path)).key_up(Keys.CONTROL).perform()
 
 
+@pytest.mark.slow
 def test_ctrl_click_on_the_current_cell_leaves_the_others(page):
     page.card('f.jpg').click()
     ctrl_click(page, 'g.jpg')
@@ -197,6 +202,7 @@ def test_ctrl_click_on_the_current_cell_leaves_the_others(page):
     assert page.card('f.jpg').text.split('\n')[0] == 'LYT'
 
 
+@pytest.mark.slow
 def test_what_the_file_corrected_is_not_taken_back(page):
     kept = 'Corrected in the file; choose another class instead.'
     page.card('j.jpg').click()
@@ -240,6 +246,7 @@ def test_a_page_with_all_doubtful_cells_says_no_more_than_that(driver, folder):
     assert page.text('status') == 'No doubtful cell is unchecked.'
 
 
+@pytest.mark.slow
 def test_intervals_once_all_cells_are_decided(driver, folder):
     cells = [
         cell('a.jpg', 'BLA', 0.4, (), 'unsure'),

@@ -4,6 +4,7 @@ import csv
 import time
 from base64 import b64encode
 
+import pytest
 from selenium.webdriver.common.keys import Keys
 
 from bm_plugins.datasets.manifest import read_manifest
@@ -19,6 +20,7 @@ from tests.report.cell_page.browser import (
 from tests.report.cell_page.figures import assert_figures, changed
 
 
+@pytest.mark.slow
 def test_reload_keeps_and_reset_takes_back(page):
     page.start().keys('2', Keys.ENTER)
     wanted = changed((), {'BLA': -2})
@@ -90,6 +92,7 @@ def test_export_is_read_back(page, folder, tmp_path):
     assert_figures(fresh, expected())
 
 
+@pytest.mark.slow
 def test_full_storage_is_said_and_export_works(page, folder):
     page.js(
         'for (let n = 4 << 20, key = 0; n; key++) {'

@@ -12,6 +12,7 @@ def row():
     return row
 
 
+@pytest.mark.slow
 def test_intervals_of_the_estimate_hold_the_truth(row):
     # 42, 378, 288 and 372 intervals, and 60 of M:E; those of raw counts do not
     assert row['30 % or more'] >= 0.88

@@ -1,6 +1,7 @@
 import json
 import os
 
+import pytest
 from benchmarks.dataset import start_up, worker_memory, write_tree
 
 from bm_plugins.datasets import Matek
@@ -14,12 +15,14 @@ def test_the_tree_is_a_collection(tmp_path):
     assert len(os.listdir(tmp_path / 'BLA')) == 559
 
 
+@pytest.mark.slow
 def test_start_up():
     result = json.loads(json.dumps(start_up(300, runs=1)))
     assert list(result['sides']) == ['ours', 'ours, jpeg cache', 'stock']
     assert result['items'] == 300 and result['ratio'] > 0
 
 
+@pytest.mark.slow
 def test_an_index_of_objects_is_copied_and_ours_is_not():
     result = json.loads(json.dumps(worker_memory(20_000, workers=(0, 2))))
     assert list(result['ours']) == ['0', '2']

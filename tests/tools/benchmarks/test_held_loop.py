@@ -1,3 +1,4 @@
+import pytest
 from benchmarks.held_loop import RepeatedSampler
 from mmengine.dataset import DefaultSampler
 
@@ -14,6 +15,7 @@ def test_epochs_are_so_many_passes():
     assert passes[0] != passes[1]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_by_steps_through_its_epochs(cells, tmp_path):
     runner = tiny_run('swav_tiny_bm', cells, tmp_path, **steps(3))
     kind = 'mmpretrain.HeldTrainLoop'

@@ -1,6 +1,8 @@
 import pytest
 from benchmarks.input_speed import input_speed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.filterwarnings('ignore:Only use')
 def test_both_settings_beside_stock_and_limits(cells):

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from benchmarks.metric import _batches, metric
 
 
@@ -15,6 +16,7 @@ def test_samples_are_those_of_a_test():
     assert 50 < right < 150
 
 
+@pytest.mark.slow
 def test_times_and_memory():
     result = json.loads(json.dumps(metric(300, runs=1)))
     assert result['items'] == 300 and result['ratio'] > 0

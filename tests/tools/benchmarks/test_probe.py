@@ -6,6 +6,8 @@ from benchmarks import probe as module
 from benchmarks.probe import probe
 from mmengine.config import Config
 
+pytestmark = pytest.mark.slow
+
 TINY = Config.fromfile('configs/linear_tiny_bm.py').model.backbone.to_dict()
 
 

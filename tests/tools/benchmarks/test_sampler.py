@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 from benchmarks.sampler import Labels, sampler
 
 from bm_plugins.datasets.matek_classes import SUPPORTS
@@ -15,6 +16,7 @@ def test_labels_in_the_release_s_shares():
     assert np.abs(counts - expected).max() <= 1
 
 
+@pytest.mark.slow
 def test_times_and_memory():
     result = json.loads(json.dumps(sampler(200_000, runs=2)))
     assert result['items'] == 200_000 and result['ratio'] > 0

@@ -8,6 +8,7 @@ from benchmarks.scaling_estimate import estimate
 from bm_plugins.errors import InputError
 
 
+@pytest.mark.slow
 def test_one_and_two_processes(cells):
     found = scaling(
         str(cells),

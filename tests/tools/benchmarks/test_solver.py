@@ -1,10 +1,12 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from benchmarks.solver import long_tailed_features, solver
 
 
+@pytest.mark.slow
 def test_both_sides_classify_alike():
     result = solver(runs=1, samples=300, dims=10)
     json.dumps(result)

@@ -8,6 +8,7 @@ from bm_plugins.errors import InputError
 SMALL = {'train_dataloader.batch_size': 6}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name,workers',
     [
