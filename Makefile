@@ -54,6 +54,7 @@ coverage: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	mkdir -p build
 	find bm_plugins -name '*.js' -exec cat {} + > build/page.js
 	$(BIN)/oxlint --no-ignore build/page.js

@@ -30,7 +30,8 @@ import torch
 import torch.distributed.run
 import torch.utils.cpp_extension  # noqa: F401  by mmengine's list of versions
 
-import bm_plugins.cli  # noqa: F401
+import bm_plugins.apis.prediction.predict
+import bm_plugins.plugins  # noqa: F401
 
 # Light: without site. What is no script, -m or -c, and what multiprocessing
 # spawns, starts cold.

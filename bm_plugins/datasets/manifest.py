@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -71,8 +72,7 @@ def read_manifest(
     if not paths:
         raise InputError(f'{file} names no image.')
     if len(set(paths)) < len(paths):
-        seen = set()
-        twice = next(p for p in paths if p in seen or seen.add(p))
+        twice = Counter(paths).most_common(1)[0][0]
         raise InputError(f'{file} names {twice} more than once.')
     if wrong := {*columns['split']} - SPLITS:
         for line, row in table:

@@ -112,9 +112,9 @@ class GPUViews(SyncFreeViewsPreprocessor):
         """Images (B, 3, H, W), RGB, on the device; padded to the largest."""
         shapes = [tuple(shape) for shape in inputs['shapes']]
         if len({*shapes}) == 1 and len(shapes[0]) == 3:  # in one copy
-            images = inputs['images'].view(-1, *shapes[0])
-            images = images.to(self.device, non_blocking=True)
-            return images.permute(0, 3, 1, 2).flip(1)
+            alike = inputs['images'].view(-1, *shapes[0])
+            alike = alike.to(self.device, non_blocking=True)
+            return alike.permute(0, 3, 1, 2).flip(1)
         lengths = [torch.Size(shape).numel() for shape in shapes]
         parts = inputs['images'].split(lengths)
         files = [i for i, shape in enumerate(shapes) if len(shape) == 1]
