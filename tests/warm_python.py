@@ -45,8 +45,6 @@ if option or '--multiprocessing-fork' in args:
     os.execv({real!r}, [{real!r}, *args])
 link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
 link.connect({address!r})
-for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGUSR1):
-    _signal.signal(number, lambda number, _: link.send(bytes([number])))
 request = marshal.dumps(
     (given, first != args[0], os.getcwd(), dict(os.environ), os.getpid(),
      os.getpgrp() == os.getpid())
@@ -55,6 +53,8 @@ streams = array.array('i', [0, 1, 2])
 size = len(request).to_bytes(4, 'big')
 link.sendmsg([size], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 link.sendall(request)
+for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGUSR1):
+    _signal.signal(number, lambda number, _: link.send(bytes([number])))
 status = int(link.recv(9) or 1)
 if status < 0:
     if status != -_signal.SIGKILL:
@@ -128,9 +128,7 @@ def _keep(link, program):
     _die_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     size, streams, _, _ = socket.recv_fds(link, 4, 3)
-    size, request = int.from_bytes(size, 'big'), b''
-    while len(request) < size:
-        request += link.recv(size - len(request))
+    request = link.recv(int.from_bytes(size, 'big'), socket.MSG_WAITALL)
     *request, caller, leads = marshal.loads(request)
     pid = os.fork()
     if not pid:
