@@ -1,9 +1,11 @@
 """A checkpoint and an early end when the machine is wanted back."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.context import ForkContext, ForkProcess
 from threading import Thread
 from typing import Any
 
@@ -99,7 +101,26 @@ def let_workers_outlive_sigterm(dataloader: DataLoader) -> DataLoader:
     take the training process with it before that can save.
     """
     dataloader.worker_init_fn = partial(_init, dataloader.worker_init_fn)
+    forks = multiprocessing.get_start_method() == 'fork'
+    if forks and dataloader.num_workers:
+        dataloader.multiprocessing_context = (
+            dataloader.multiprocessing_context or _Fork()
+        )
     return dataloader
+
+
+class _Spared(ForkProcess):
+    def start(self) -> None:
+        """Start with SIGTERM blocked: one may come before ``_init``."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Fork(ForkContext):
+    Process = _Spared
 
 
 def _init(inner: Callable | None, worker_id: int) -> None:
