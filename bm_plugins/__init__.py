@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .utils.lazy import lazy_names
+from .version import __version__
 
 if TYPE_CHECKING:
     from .apis.bundle.bundle_file import load_bundle
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .apis.publishing.publish import publish
     from .datasets.matek import Matek
 
-__version__ = '0.1.0'
+
 __all__ = [
     'CellInferencer',
     'InputError',

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bm_plugins.version import __version__
+
 from .dist import rank_and_size
 from .environment import machine
 from .files import atomic_write, make_folder
@@ -149,8 +151,6 @@ def code_version(root: Path = ROOT) -> dict[str, Any]:
     ``bm_plugins``; ``git_commit`` and ``git_dirty`` (whether tracked files
     differ from it), both None where there is no checkout, or no git to ask.
     """
-    from bm_plugins import __version__  # not yet there where this is imported
-
     commit = dirty = None
     if (root / '.git').exists():
         commit = _git(root, 'rev-parse', 'HEAD')

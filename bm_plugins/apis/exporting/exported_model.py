@@ -6,9 +6,9 @@ import platform
 import torch
 from torch import Tensor, nn
 
-from bm_plugins import __version__
 from bm_plugins.apis.bundle.bundle import Bundle
 from bm_plugins.apis.bundle.bundle_model import BundleModel
+from bm_plugins.version import __version__
 
 INPUT = 'images'
 OUTPUTS = ('probabilities', 'logits', 'features')

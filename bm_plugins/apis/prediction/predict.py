@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bm_plugins import __version__
 from bm_plugins.apis.bundle.bundle import Bundle
 from bm_plugins.apis.bundle.bundle_file import load_bundle
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
@@ -14,6 +13,7 @@ from bm_plugins.errors import InputError
 from bm_plugins.report.differential.differential import Differential
 from bm_plugins.report.differential.scheme import read_scheme
 from bm_plugins.utils.dist import from_first, wait_for_all
+from bm_plugins.version import __version__
 
 from .cell_features import CellFeatures
 from .cell_images import CellImages
