@@ -94,7 +94,7 @@ def test_manifest_names_a_missing_file(copy, message):
 def test_unknown_code(copy, message):
     edit_manifest(copy, f'{IMAGE},BLA', f'{IMAGE},XYZ')
     said = message(*TEST, *UNTRAINED)
-    assert IMAGE in said and "'XYZ'" in said and 'metainfo' in said
+    assert IMAGE in said and "'XYZ'" in said and 'class_set' in said
 
 
 def test_label_against_the_folder(copy, message):

@@ -359,11 +359,12 @@ def test_two_layers_of_projection():
 
 
 def test_classes_of_the_blood_cells():
-    cfg = Config.fromfile('configs/linear_tiny_pbc.py')
+    cfg = read_config(Path('configs/linear_tiny_pbc.py'))
     parts = [cfg.test_dataloader, cfg.test_cfg.train_dataloader]
     for loader in parts:
         assert len(loader.dataset.metainfo.classes) == 11
     assert cfg.model.head.num_classes == 11
+    assert cfg.data_preprocessor.num_classes == 11
 
 
 @pytest.mark.parametrize('prefix', ['', 'backbone.'])

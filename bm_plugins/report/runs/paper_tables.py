@@ -172,7 +172,7 @@ def over_test(methods: Sequence[Method], min_support: int = 10) -> str:
     for score, title in titles(MAIN, min_support).items():
         cells = [_text(_own(m, score, 'all'), '±', '–') for m in methods]
         lines.append(f'| {title} | {" | ".join(cells)} |')
-    return '\n'.join(lines) + '\n'
+    return '\n'.join(lines)
 
 
 def latex(table: Table) -> str:
