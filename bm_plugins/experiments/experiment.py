@@ -292,7 +292,7 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
             'Put the folder above these modules into PYTHONPATH.'
         ) from error
     if 'class_set' in cfg:
-        spread_classes(cfg, cfg.class_set)
+        spread_classes([*cfg.values()], cfg.class_set)
     set_options(cfg, options)
     return cfg
 
