@@ -288,8 +288,9 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
             cfg = Config.fromfile(file)
     except ImportError as error:
         raise InputError(
-            f'config {file}: its custom_imports cannot be imported ({error}). '
-            'Put the folder above these modules into PYTHONPATH.'
+            f'config {file}: its custom_imports cannot be imported '
+            f'({error.__cause__ or error}). Put the folder above these '
+            'modules into PYTHONPATH.'
         ) from error
     if 'class_set' in cfg:
         spread_classes([*cfg.values()], cfg.class_set)
