@@ -101,7 +101,7 @@ def run(main: Callable[..., Any], *args: Any) -> None:
             print(stopped, file=sys.stderr, flush=True)
         _end(os.EX_TEMPFAIL)
     if group := process_group():
-        group.destroyprocess_group()
+        group.destroy_process_group()
 
 
 def _import_own() -> None:
