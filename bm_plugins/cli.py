@@ -1,5 +1,6 @@
 """The command ``bm``, and errors of any tool in one line."""
 
+import importlib
 import importlib.util
 import os
 import signal
@@ -80,6 +81,7 @@ def run(main: Callable[..., Any], *args: Any) -> None:
         *args: Its arguments.
     """
     try:
+        _import_own()
         main(*args)
     except InputError as error:
         if os.environ.get('RANK', '0') != '0':
@@ -99,7 +101,20 @@ def run(main: Callable[..., Any], *args: Any) -> None:
             print(stopped, file=sys.stderr, flush=True)
         _end(os.EX_TEMPFAIL)
     if group := process_group():
-        group.destroyprocess_group()
+        group.destroy_process_group()
+
+
+def _import_own() -> None:
+    """Import the modules that ``BM_IMPORTS`` names (docs/extend.md)."""
+    for name in os.environ.get('BM_IMPORTS', '').split():
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise InputError(
+                f'BM_IMPORTS: {name} cannot be imported ({error}). Name '
+                'modules, with spaces between them, and put the folder above '
+                'them into PYTHONPATH.'
+            ) from error
 
 
 def _end(status: int) -> None:

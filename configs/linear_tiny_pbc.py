@@ -5,9 +5,5 @@
 #       work_dirs/swav_tiny_bm/epoch_120.pth
 _base_ = ['linear_tiny_bm.py', '_base_/datasets/pbc_classes.py']
 
-model = dict(head=dict(num_classes=11))
-data_preprocessor = dict(num_classes=11)
-test_dataloader = dict(dataset=dict(metainfo={{_base_.pbc}}))
-test_cfg = dict(train_dataloader=dict(dataset=dict(metainfo={{_base_.pbc}})))
 # its list of neighbours is of the marrow classes
 test_evaluator = dict(neighbours=None)

@@ -1,11 +1,13 @@
 """Fixtures: several real processes, small data sets, the command line."""
 
 import gc
+import multiprocessing
 import os
 import runpy
 import signal
 import sys
 import traceback
+from concurrent.futures import ProcessPoolExecutor
 
 # Of each process that the tests start, several at a time: with more threads
 # than cores they wait for one another.
@@ -114,6 +116,21 @@ def run_ranks(tmp_path_factory):
         )
 
     return run
+
+
+@pytest.fixture(scope='session')
+def forked():
+    """What a function returns in a forked process: forked(function, *args).
+
+    After torch's exporter no later fork of a process can train.
+    """
+
+    def call(function, *args, **options):
+        context = multiprocessing.get_context('fork')
+        with ProcessPoolExecutor(1, context) as pool:
+            return pool.submit(function, *args, **options).result()
+
+    return call
 
 
 @pytest.fixture(scope='session')

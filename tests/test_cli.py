@@ -95,7 +95,7 @@ def test_manifest_names_a_missing_file(copy, message):
 def test_unknown_code(copy, message):
     edit_manifest(copy, f'{IMAGE},BLA', f'{IMAGE},XYZ')
     said = message(*TEST, *UNTRAINED)
-    assert IMAGE in said and "'XYZ'" in said and 'metainfo' in said
+    assert IMAGE in said and "'XYZ'" in said and 'class_set' in said
 
 
 @pytest.mark.slow
@@ -211,6 +211,22 @@ def test_flags_that_cannot_work(
     monkeypatch.delenv('DISPLAY', raising=False)
     monkeypatch.delenv('RANK', raising=False)
     assert expected in message(name, *args)
+
+
+def test_modules_of_ones_own_that_are_not_there(
+    message, tmp_path, monkeypatch
+):
+    file = tmp_path / 'own.py'
+    file.write_text(
+        f"_base_ = '{os.path.abspath(TRAIN[1])}'\n"
+        "custom_imports = dict(imports=['mine.none'])\n"
+    )
+    said = message('train', file)
+    assert 'own.py' in said and 'mine' in said and 'PYTHONPATH' in said
+    monkeypatch.setenv('BM_IMPORTS', 'bm_plugins.errors mine.none')
+    said = message('compare', 'a')
+    assert said.startswith('error: BM_IMPORTS: mine.none cannot be imported')
+    assert 'PYTHONPATH' in said
 
 
 def test_message_of_a_data_loader_worker_loses_its_traceback(capsys):

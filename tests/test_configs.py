@@ -13,6 +13,8 @@ from mmpretrain.registry import DATA_SAMPLERS, MODELS, TRANSFORMS
 
 import bm_plugins  # noqa: F401
 from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
+from bm_plugins.engine.config_check import check_config
+from bm_plugins.errors import InputError
 from bm_plugins.experiments.experiment import read_config
 
 LEAVES = sorted(Path('configs').glob('*.py'))
@@ -360,11 +362,28 @@ def test_two_layers_of_projection():
 
 
 def test_classes_of_the_blood_cells():
-    cfg = Config.fromfile('configs/linear_tiny_pbc.py')
+    cfg = read_config(Path('configs/linear_tiny_pbc.py'))
     parts = [cfg.test_dataloader, cfg.test_cfg.train_dataloader]
     for loader in parts:
         assert len(loader.dataset.metainfo.classes) == 11
     assert cfg.model.head.num_classes == 11
+    assert cfg.data_preprocessor.num_classes == 11
+
+
+def test_class_set_of_a_supervised_config(tmp_path):
+    file = tmp_path / 'own.py'
+    text = f"_base_ = '{Path('configs/resnet_tiny_mixup_bm.py').resolve()}'\n"
+    file.write_text(text + "class_set = dict(classes=('A', 'B'))\n")
+    cfg = read_config(file)
+    for part in ('train', 'val', 'test'):
+        if loader := cfg.get(f'{part}_dataloader'):
+            assert loader.dataset.metainfo.classes == ('A', 'B'), part
+    assert cfg.model.head.num_classes == 2
+    assert cfg.data_preprocessor.num_classes == 2
+    check_config(cfg)
+    file.write_text(text + "class_set = ('A', 'B')\n")
+    with pytest.raises(InputError, match=r'class_set=dict\(classes='):
+        read_config(file)
 
 
 @pytest.mark.parametrize('prefix', ['', 'backbone.'])

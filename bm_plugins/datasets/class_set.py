@@ -29,7 +29,7 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     if isinstance(classes, str) or not classes:
         raise InputError(
             f'classes {classes!r}: expected a list of codes, as the class '
-            'folders are named (--classes, in a config metainfo=dict('
+            'folders are named (--classes, in a config class_set=dict('
             'classes=...)).'
         )
     return _checked(tuple(map(str, classes)))  # a config may say 1

@@ -160,7 +160,7 @@ def _unknown(paths: Sequence[str], classes: Sequence[str]) -> InputError:
         f'{next(filter(None, hints), "")}. Of {first} neither a folder nor '
         f'the file name is a known code ({", ".join(classes)}). Move the '
         'files into class folders, or name your own classes by --classes (in '
-        'a config metainfo=dict(classes=...)).'
+        'a config class_set=dict(classes=...)).'
     )
 
 

@@ -135,7 +135,7 @@ def label_indices(
             raise InputError(
                 f'{file}: {path} has the unknown code {code!r}; the classes '
                 f'are {", ".join(classes)}. Mend the row, or name your own by '
-                'metainfo=dict(classes=...).'
+                'class_set=dict(classes=...).'
             )
     if has_column(file, 'predicted'):
         return [index[code] for code in codes]

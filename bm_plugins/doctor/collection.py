@@ -62,7 +62,7 @@ def _look(root: Path) -> list[Finding]:
     if own:
         text = (
             f'codes that the release does not have: {" ".join(own)}. Name '
-            'your classes in the config: metainfo=dict(classes=...).'
+            'your classes in the config: class_set=dict(classes=...).'
         )
         findings.append(Finding(WARNING, 'classes', text))
     if missing := [part for part in ('train', 'test') if not parts[part]]:

@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmpretrain.registry import MODELS
 
 from bm_plugins import plugins  # noqa: F401
 from bm_plugins.compat.quiet_logs import warnings_only
+from bm_plugins.datasets.class_set import check_classes
 from bm_plugins.engine.config_check import check_config, check_option
 from bm_plugins.errors import InputError
 from bm_plugins.utils.files import atomic_write, make_folder
@@ -267,24 +269,57 @@ def linear_config(root: Path, config: str) -> str:
 
 
 def read_config(file: Path, options: Sequence[str] = ()) -> Config:
-    """A config, read without a word.
+    """A config, read without a word, its ``class_set`` where it belongs.
 
     Args:
         file (Path): The config.
         options (Sequence[str]): ``key=value``, as for ``--cfg-options``.
 
     Raises:
-        InputError: It does not exist, or an option has no value or a key that
-            leads to nothing.
+        InputError: It does not exist, a module of its custom_imports does
+            not, or an option has no value or a key that leads to nothing.
     """
     if not file.is_file():
         raise InputError(
             f'config {file} does not exist; see the configs folder.'
         )
-    with warnings_only():
-        cfg = Config.fromfile(file)
+    try:
+        with warnings_only():
+            cfg = Config.fromfile(file)
+    except ImportError as error:
+        raise InputError(
+            f'config {file}: its custom_imports cannot be imported '
+            f'({error.__cause__ or error}). Put the folder above these '
+            'modules into PYTHONPATH.'
+        ) from error
+    if 'class_set' in cfg:
+        spread_classes([*cfg.values()], cfg.class_set)
     set_options(cfg, options)
     return cfg
+
+
+def spread_classes(part: Any, class_set: Mapping[str, Any]) -> None:
+    """Tell all that has classes of another class set.
+
+    Args:
+        part (Any): A config or part of one; is changed. Each data set gets
+            the ``metainfo``, each ``num_classes`` the number.
+        class_set (Mapping[str, Any]): ``classes`` and perhaps ``full_names``.
+
+    Raises:
+        InputError: A class code cannot be one.
+    """
+    named = isinstance(class_set, Mapping)
+    codes = check_classes(class_set.get('classes', ()) if named else ())
+    if isinstance(part, dict):
+        if part.get('type') in ('Matek', 'mmpretrain.Matek'):
+            part['metainfo'] = class_set
+        if part.get('num_classes'):  # of a timm encoder it is 0
+            part['num_classes'] = len(codes)
+        part = list(part.values())
+    if isinstance(part, list | tuple):
+        for item in part:
+            spread_classes(item, class_set)
 
 
 def set_options(cfg: Config, options: Sequence[str]) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bm_plugins.errors import InputError
+from bm_plugins.evaluation.functional.known_scores import titles
 
 from .canvas import mark, new_figure, note
 
+_SCORES = ('accuracy', 'balanced_accuracy', 'macro_f1')
 # What the log writes beside the losses and scores.
 _NOT_DRAWN = {
     *('epoch', 'iter', 'step', 'time', 'data_time', 'memory', 'base_lr'),
@@ -62,11 +64,8 @@ def curves_picture(
     # Of the validated ones, those over the classes; the rest in the log.
     keys = [k for k in ('loss', 'lr') if k in every]
     keys += sorted(k for k in every - {*keys} if '/' not in k)
-    keys += [
-        k
-        for k in sorted(every)
-        if k.endswith(('/accuracy', '/macro_f1', '/balanced_accuracy'))
-    ]
+    drawn = tuple(f'/{name}' for name in titles(_SCORES, 0))
+    keys += [k for k in sorted(every) if k.endswith(drawn)]
     columns = min(3, len(keys))
     rows = -(-len(keys) // columns)
     figure = new_figure(4.6 * columns, 3 * rows + 0.5)

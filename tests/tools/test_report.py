@@ -62,6 +62,8 @@ def test_a_run_beside_the_paper(tmp_path, tool, run):
     assert stds[key]['std'] == '0.002500' and stds[key]['value'] == '0.831200'
     assert 'by hand; 400 test images' in printed
     assert 'Research use only' in printed
+    right = (read.labels == read.predictions).mean()
+    assert f'\n| accuracy | {right:.3f} [' in printed
 
 
 def test_latex_has_as_many_cells_in_each_row(tmp_path, tool, run):

@@ -18,8 +18,6 @@ from .exported_model import ExportModel, describe
 from .formats import EXAMPLE_BATCH, FORMATS, Format
 from .timm_folder import export_timm, timm_twin
 
-NAMES = (*FORMATS, 'timm')
-
 
 @dataclass(frozen=True)
 class Exported:
@@ -48,9 +46,10 @@ def check_formats(bundle: Bundle, names: Sequence[str]) -> None:
             such backbone.
     """
     for name in names:
-        if name not in NAMES:
+        if name not in (*FORMATS, 'timm'):
             raise InputError(
-                f'--formats {name}: unknown; choose from {" ".join(NAMES)}.'
+                f'--formats {name}: unknown; choose from '
+                f'{" ".join(FORMATS)} timm.'
             )
         packages = FORMATS[name].packages if name in FORMATS else ('timm',)
         need_packages(f'--formats {name}', *packages)
@@ -65,8 +64,7 @@ def export(
 
     Args:
         bundle (Bundle): The bundle.
-        names (Sequence[str]): Formats: ``onnx``, ``torchscript``, ``pt2`` or
-            ``timm``.
+        names (Sequence[str]): Formats: those of ``FORMATS``, or ``timm``.
         folder (str or Path): Where to write.
         images (Tensor): Images (N, 3, H, W) to check on, RGB of 0 to 255.
 
@@ -111,5 +109,5 @@ def _content(
             f'{name} cannot express the backbone '
             f'{bundle.backbone.get("type")} ({type(error).__name__}: '
             f'{"".join(reason)}). Take another of --formats '
-            f'{" ".join(NAMES)}.'
+            f'{" ".join(FORMATS)} timm.'
         ) from error

@@ -111,6 +111,7 @@ def _load_pt2(file: Path) -> Run:
         return torch.export.load(stream).module()
 
 
+# Of one's own, too: docs/extend.md.
 FORMATS = dict(
     onnx=Format(
         'model.onnx',

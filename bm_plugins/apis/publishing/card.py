@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bm_plugins.apis.bundle.cell_predictor import LIKE
 from bm_plugins.datasets.scale import noted_scale
+from bm_plugins.evaluation.functional.known_scores import titles
 
 from .data_parts import MIN_CALIBRATION
 from .figures import ERROR_RATE, MIN_SUPPORT
@@ -45,7 +46,7 @@ def write_card(
     figures = {(f['score'], f['of']): f for f in info['figures']}
     over_test = [
         (title, figures[score, 'all'])
-        for score, title in _ROWS
+        for score, title in (*_ROWS, *titles((), MIN_SUPPORT).items())
         if (score, 'all') in figures
     ]
     scores = ('precision', 'recall', 'f1', 'coverage')

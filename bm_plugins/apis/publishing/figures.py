@@ -20,6 +20,7 @@ from bm_plugins.evaluation.functional.feature_distance import (
     distance_threshold,
 )
 from bm_plugins.evaluation.functional.intervals import wilson
+from bm_plugins.evaluation.functional.known_scores import MAIN, titles
 from bm_plugins.evaluation.functional.prevalence import (
     at_equal_shares,
     at_shares,
@@ -28,10 +29,6 @@ from bm_plugins.evaluation.metrics.scores import Figure, figures_of
 
 ERROR_RATE = 0.05  # share of a class's sets that may lack it
 MIN_SUPPORT = 10  # as PerClassMetric
-_OVER_TEST = (
-    *('accuracy', 'balanced_accuracy', 'macro_f1', 'macro_f1_min_support'),
-    'calibration_error',
-)
 
 
 def temperature_of(
@@ -101,10 +98,11 @@ def bundle_figures(
     labels = test.labels
     scores = probabilities(test.logits, temperature)
     found = figures_of(labels, scores, codes, MIN_SUPPORT)
+    shown = titles([*MAIN, 'calibration_error'], MIN_SUPPORT)
     result = {
         key: figure
         for key, figure in found.items()
-        if key[1] != 'all' or key[0] in _OVER_TEST
+        if key[1] != 'all' or key[0] in shown
     }
     mixture = np.bincount(labels, minlength=len(prior)) / len(labels)
     matched = at_shares(at_equal_shares(scores, prior), mixture)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .known_scores import own_scores
+
 
 class PerClassScores(NamedTuple):
     """Scores by class, (..., C); 0 where undefined, as in scikit-learn."""
@@ -58,7 +60,7 @@ def averages(
         dict[str, np.ndarray]: Arrays (...): ``accuracy``;
         ``balanced_accuracy``, the mean recall; ``macro_*`` and ``weighted_*``
         of precision, recall and f1; ``macro_*_min_support``, without the
-        smaller classes, NaN where none is left.
+        smaller classes, NaN where none is left; and :func:`own_scores`.
     """
     scores = per_class_scores(matrix)
     present = scores.support > 0
@@ -78,7 +80,7 @@ def averages(
             values, present & enough
         )
         result[f'weighted_{name}'] = _ratio(weighted, total)
-    return result
+    return result | own_scores(matrix)
 
 
 def class_mean(values: np.ndarray, over: np.ndarray) -> np.ndarray:

@@ -2,24 +2,9 @@
 
 from collections.abc import Sequence
 
-from .scores import Figure
+from bm_plugins.evaluation.functional.known_scores import SCORES
 
-_AVERAGES = (
-    ('accuracy', 'accuracy'),
-    ('tolerant_accuracy', 'accuracy, tolerant'),
-    ('balanced_accuracy', 'balanced accuracy'),
-    ('macro_precision', 'macro precision'),
-    ('macro_recall', 'macro recall'),
-    ('macro_f1', 'macro F1'),
-    ('tolerant_macro_f1', 'macro F1, tolerant'),
-    ('weighted_precision', 'weighted precision'),
-    ('weighted_recall', 'weighted recall'),
-    ('weighted_f1', 'weighted F1'),
-    ('head_f1', 'mean F1, most training images'),
-    ('middle_f1', 'mean F1, middle third'),
-    ('tail_f1', 'mean F1, fewest'),
-    ('calibration_error', 'expected calibration error'),
-)
+from .scores import Figure
 
 
 def score_table(
@@ -63,8 +48,8 @@ def score_table(
         cells = ' '.join(f'{figure!s:20}' for figure in three).rstrip()
         lines.append(f'{code:{width}} {name:24} {three[1].n:6}  {cells}')
     lines.append('')
-    for score, title in _AVERAGES:
-        if (score, 'all') not in figures:
+    for score, (title, *_) in SCORES.items():
+        if (score, 'all') not in figures or score.endswith('min_support'):
             continue
         figure = figures[score, 'all']
         line = f'{title:31} {figure!s:20} {figure.classes:2} classes'

@@ -139,9 +139,9 @@ def figures_of(
     for name, function in functions.items():
         classes = over.get(name, support > 0)
         n, value = int(support[classes].sum()), float(values[name])
-        if not n:
+        if not n or np.isnan(value):
             continue
-        if 'accuracy' in name and 'balanced' not in name:
+        if name in ('accuracy', 'tolerant_accuracy'):
             ends, kind = wilson(value * n, n), 'Wilson'
         else:
             ends, kind = percentile_interval(function(draws)), 'bootstrap'

@@ -15,15 +15,10 @@ from bm_plugins.evaluation.functional.intervals import (
     mcnemar,
     percentile_interval,
 )
+from bm_plugins.evaluation.functional.known_scores import MAIN, titles
 
 from .run_folder import Run, check_same_test, classifiers_of
 
-SCORES = {
-    'accuracy': 'accuracy',
-    'balanced_accuracy': 'balanced accuracy',
-    'macro_f1': 'macro F1',
-    'macro_f1_min_support': 'macro F1, n >= {}',
-}
 # Of many scores some would differ by chance: one, named beforehand, decides.
 PRIMARY = 'macro_f1'
 
@@ -104,7 +99,7 @@ def compare_runs(
     )
     half = len(before)
     result = []
-    for name in SCORES:
+    for name in titles(MAIN, min_support):
         if np.isnan(observed[name]).any():
             continue
         a, b = observed[name][:half], observed[name][half:]
@@ -142,11 +137,11 @@ def comparison_text(
         f'{"score":20} {"pair":4}  A      B      B - A',
     ]
     deciding = [d for d in differences if d.score == PRIMARY][-1]
+    names = titles(MAIN, min_support)
     for d in differences:
-        title = SCORES[d.score].format(min_support)
         lines.append(
-            f'{title:20} {d.pair:4}  {d.a:.3f}  {d.b:.3f}  {d.b - d.a:+.3f} '
-            f'[{d.low:+.3f}, {d.high:+.3f}]'
+            f'{names[d.score]:20} {d.pair:4}  {d.a:.3f}  {d.b:.3f}  '
+            f'{d.b - d.a:+.3f} [{d.low:+.3f}, {d.high:+.3f}]'
             + (f'  {d.verdict}' if d is deciding else '')
         )
     lines.append('')

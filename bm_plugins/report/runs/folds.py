@@ -9,6 +9,7 @@ import numpy as np
 
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.intervals import fold_interval
+from bm_plugins.evaluation.functional.known_scores import least, titles
 from bm_plugins.evaluation.metrics.scores import figures_of
 from bm_plugins.utils.csv_file import write_csv
 from bm_plugins.utils.files import atomic_write
@@ -19,13 +20,8 @@ SUMMARY = 'summary.csv'
 FOLDS = 'folds.csv'
 PROTOCOL = 'protocol.json'
 _MAIN = (
-    ('accuracy', 'accuracy'),
-    ('balanced_accuracy', 'balanced accuracy'),
-    ('macro_precision', 'macro precision'),
-    ('macro_recall', 'macro recall'),
-    ('macro_f1', 'macro F1'),
-    ('macro_f1_min_support', 'macro F1, n ≥ {} in the fold'),
-    ('weighted_f1', 'weighted F1'),
+    *('accuracy', 'balanced_accuracy', 'macro_precision', 'macro_recall'),
+    *('macro_f1', 'macro_f1_min_support', 'weighted_f1'),
 )
 
 
@@ -58,7 +54,7 @@ class FoldScore:
     def __str__(self) -> str:
         text = f'{self.mean:.3f}'
         if len(self.values) > 1:
-            low, high = fold_interval(self.values).clip(0, 1)
+            low, high = fold_interval(self.values).clip(least(self.score), 1)
             text += f' ± {self.std:.3f} [{low:.3f}, {high:.3f}]'
         return text
 
@@ -158,15 +154,16 @@ def folds_report(
         'Mean over the folds ± standard deviation (ddof 1), in brackets the '
         '95 % interval of the mean, widened for the training images that '
         'folds share (Nadeau and Bengio 2003). *Pooled*: the predictions of '
-        'all folds as one test, with its 95 % interval over the images.',
+        'all folds as one test, with its 95 % interval over the images. n '
+        'counts the test images of a fold, pooled those of all.',
         '',
         '| score | over the folds | pooled |',
         '|---|---|---|',
     ]
-    for score, title in _MAIN:
-        if (score, 'all') in by_key:
+    for score, title in titles(_MAIN, min_support).items():
+        if (score, 'all') in by_key.keys() & pooled.keys():
             cells = f'{by_key[score, "all"]} | {pooled[score, "all"]}'
-            lines.append(f'| {title.format(min_support)} | {cells} |')
+            lines.append(f'| {title} | {cells} |')
     lines += [
         '',
         '| code | class | n | folds | precision | recall | F1 | F1, pooled |',

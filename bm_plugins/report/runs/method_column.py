@@ -19,6 +19,7 @@ from bm_plugins.evaluation.functional.intervals import (
     fold_interval,
     percentile_interval,
 )
+from bm_plugins.evaluation.functional.known_scores import least
 from bm_plugins.utils.config_text import parse_config
 
 from .folds import FOLDS, SUMMARY, read_protocol
@@ -191,14 +192,14 @@ def _read_folds(
         f'{read_protocol(folder)}; {total} test images in all; {what}',
         names,
         dict(support),
-        {key: _over_folds(v) for key, v in values.items()},
+        {key: _over_folds(v, least(key[0])) for key, v in values.items()},
         common,
     )
 
 
-def _over_folds(values: list[float]) -> Cell:
+def _over_folds(values: list[float], lowest: float = 0) -> Cell:
     if not values:
         return Cell(nan)
     std = float(np.std(values, ddof=1)) if len(values) > 1 else nan
-    ends = map(float, fold_interval(values).clip(0, 1))
+    ends = map(float, fold_interval(values).clip(lowest, 1))
     return Cell(float(np.mean(values)), *ends, std)

@@ -16,6 +16,7 @@ from .paper_tables import (
     csv_rows,
     latex,
     markdown,
+    over_test,
     paper_table,
 )
 
@@ -65,7 +66,8 @@ def write_report(
         del groups['neighbours']
         for end in ('csv', 'md', 'tex'):  # of an earlier report
             (out / f'table5.{end}').unlink(missing_ok=True)
-    protocols = {m.name: m.protocol for g in groups.values() for m in g}
+    methods = {m.name: m for group in groups.values() for m in group}
+    ours = [methods[name] for name in names]
     lines = [
         '# Beside the paper',
         '',
@@ -76,7 +78,8 @@ def write_report(
         'over folds. The paper gives no intervals.',
         '',
     ]
-    lines += [f'- {name}: {protocols[name]}.' for name in names]
+    lines += [f'- {method.name}: {method.protocol}.' for method in ours]
+    lines += ['', '## Over the test', '', over_test(ours, min_support)]
     numbers = [n for n, kind in OURS.items() if kind in groups]
     for number in numbers:
         title = TITLES[number]

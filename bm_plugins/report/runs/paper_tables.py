@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 
 from bm_plugins.datasets.matek_classes import CLASSES, FULL_NAMES
+from bm_plugins.evaluation.functional.known_scores import MAIN, titles
 
 from .method_column import Cell, Method
 from .paper_results import Published, published, published_classes
@@ -164,6 +165,16 @@ def markdown(table: Table) -> str:
     return ''.join([lines[0], '|---' * len(heads) + '|\n', *lines[1:]])
 
 
+def over_test(methods: Sequence[Method], min_support: int = 10) -> str:
+    """Scores over the test in Markdown, a column a method."""
+    lines = [f'| score |{"|".join(f" {_escaped(m.name)} " for m in methods)}|']
+    lines.append('|---' * (1 + len(methods)) + '|')
+    for score, title in titles(MAIN, min_support).items():
+        cells = [_text(_own(m, score, 'all'), '±', '–') for m in methods]
+        lines.append(f'| {title} | {" | ".join(cells)} |')
+    return '\n'.join(lines)
+
+
 def latex(table: Table) -> str:
     r"""The table as LaTeX, for ``\usepackage{booktabs}``."""
     left, width = 2 + len(table.ours), len(table.metrics)
@@ -217,14 +228,16 @@ def _texts(
     """The row's cells as text."""
     cells = [escaped(row.code) if row.is_class else '', escaped(row.name)]
     cells += ['' if n is None else str(n) for n in row.supports]
-    for cell in row.cells:
-        text = none if isnan(cell.value) else f'{cell.value:.3f}'
-        if not isnan(cell.std):
-            text += f' {plus_minus} {cell.std:.3f}'
-        if not isnan(cell.low):
-            text += f' [{cell.low:.3f}, {cell.high:.3f}]'
-        cells.append(text)
-    return cells
+    return cells + [_text(cell, plus_minus, none) for cell in row.cells]
+
+
+def _text(cell: Cell, plus_minus: str, none: str) -> str:
+    text = none if isnan(cell.value) else f'{cell.value:.3f}'
+    if not isnan(cell.std):
+        text += f' {plus_minus} {cell.std:.3f}'
+    if not isnan(cell.low):
+        text += f' [{cell.low:.3f}, {cell.high:.3f}]'
+    return text
 
 
 def _escaped(text: str) -> str:

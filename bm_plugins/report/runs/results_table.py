@@ -13,14 +13,11 @@ from bm_plugins.evaluation.functional.intervals import (
     bootstrap_matrices,
     percentile_interval,
 )
+from bm_plugins.evaluation.functional.known_scores import titles
 
 from .run_folder import Run, check_same_test, classifiers_of
 
-SCORES = {
-    'accuracy': 'accuracy',
-    'macro_f1': 'macro F1',
-    'macro_f1_min_support': 'macro F1, n ≥ {}',
-}
+_MAIN = ('accuracy', 'macro_f1', 'macro_f1_min_support')
 
 
 def results_table(
@@ -60,17 +57,18 @@ def results_table(
         [confusion_matrix(labels, said, count) for said in predictions]
     )
     seeds = len(runs) // groups
+    heads = titles(_MAIN, min_support)
     lines = [
         f'{len(labels)} test images of {(support > 0).sum()} classes; '
         f'protocol: {first.protocol}. Mean of {seeds} seeds, in brackets its '
         f'95 % interval over test images ({replicates} bootstrap draws), '
         'after ± the standard deviation over seeds.',
         '',
-        '| method | ' + ' | '.join(SCORES.values()).format(min_support) + ' |',
-        '|---' * (1 + len(SCORES)) + '|',
+        '| method | ' + ' | '.join(heads.values()) + ' |',
+        '|---' * (1 + len(heads)) + '|',
     ]
     cells = {name: [] for name in methods}
-    for key in SCORES:
+    for key in heads:
         value, draws = score(matrices, key), score(drawn, key)
         single = averages(matrices, min_support, enough)[key]
         spread = single.reshape(groups, seeds)

@@ -18,7 +18,7 @@ from tests.apis.tiny_bundle import tiny_bundle
 
 
 @pytest.fixture(scope='module')
-def bundle():
+def bundle(forked):
     """With statistics of batch normalisation as after a training."""
     bundle = tiny_bundle()
     model = build_model(bundle)
@@ -28,7 +28,7 @@ def bundle():
             layer.running_var.uniform_(0.5, 2)
             nn.init.normal_(layer.weight, 1, 0.2)
     weights = {k: v.numpy() for k, v in model.state_dict().items()}
-    graph = write_graph(model, bundle.size)
+    graph = forked(write_graph, model, bundle.size)
     return replace(bundle, weights=weights, graph=graph)
 
 

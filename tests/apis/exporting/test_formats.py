@@ -25,10 +25,12 @@ def model():
 
 
 @pytest.fixture(scope='module')
-def written(model):
+def written(model, forked):
     example = torch.full((2, 3, 48, 48), 128.0)
     notes = describe(tiny_bundle())
-    return {k: v.write(model, example, notes) for k, v in FORMATS.items()}
+    return {
+        k: forked(v.write, model, example, notes) for k, v in FORMATS.items()
+    }
 
 
 @pytest.mark.slow

@@ -29,13 +29,13 @@ from tests.apis.tiny_publish import (
 
 
 @pytest.fixture(scope='module')
-def swav(cells, tmp_path_factory):
+def swav(cells, tmp_path_factory, forked):
     """A bundle with a fitted classifier, four cells of each class."""
     cfg = config(cells, manifest_of(cells))
     text = config_text('swav_tiny_bm', cells, manifest_of(cells))
     file = tmp_path_factory.mktemp('swav') / 'epoch_1.pth'
     save_checkpoint(file, cfg, 1, 'backbone.', text)
-    return publish(cfg, file, per_class=4, say=str)
+    return forked(publish, cfg, file, per_class=4, say=str)
 
 
 @pytest.fixture(scope='module')
@@ -149,10 +149,10 @@ def test_mixture_that_the_classifier_is_fitted_for(swav, cells):
     assert dict(found, agrees=True) == swav.info['prior']
 
 
-def test_supervised_classifier_is_the_checkpoints(cells, tmp_path):
+def test_supervised_classifier_is_the_checkpoints(cells, tmp_path, forked):
     cfg = config(cells, manifest_of(cells), True)
     file = save_checkpoint(tmp_path / 'a.pth', cfg, 2)
-    bundle = publish(cfg, file, per_class=1)
+    bundle = forked(publish, cfg, file, per_class=1)
     state = torch.load(file)['state_dict']
     for key, value in bundle.weights.items():
         key = f'head.{key}' if key.startswith('fc.') else key
@@ -189,12 +189,12 @@ def test_labels_of_the_calibration_part_are_refused(cells, tmp_path):
         publish(cfg, file)
 
 
-def test_supcon_on_the_train_part_is_welcome(cells, tmp_path):
+def test_supcon_on_the_train_part_is_welcome(cells, tmp_path, forked):
     cfg = config(cells, manifest_of(cells))
     split = 'train_dataloader.dataset.split=train'
     text = config_text('supcon_tiny_bm', cells, manifest_of(cells), split)
     file = save_checkpoint(tmp_path / 'a.pth', cfg, 0, 'backbone.', text)
-    info = publish(cfg, file).info
+    info = forked(publish, cfg, file).info
     assert info['method'] == 'SupCon features with a linear classifier'
     assert 'trained with labels on train of cells' in info['training_text']
     assert info['training']['calibration_images_seen'] == 0

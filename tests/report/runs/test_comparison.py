@@ -85,7 +85,7 @@ def test_text_has_n_protocol_and_verdict(tmp_path):
     assert text.startswith('100 test images of 4 classes; protocol: by hand.')
     line = next(x for x in text.splitlines() if x.startswith('macro F1  '))
     assert '1.000' in line and line.endswith('B is higher')
-    assert 'macro F1, n >= 10' in text
+    assert 'macro F1, n ≥ 10' in text
     assert "McNemar's exact test, pair 1: 0 images right by A" in text
 
 
