@@ -27,7 +27,7 @@ def bundle(forked):
             layer.running_mean.normal_()
             layer.running_var.uniform_(0.5, 2)
             nn.init.normal_(layer.weight, 1, 0.2)
-    weights = {k: v.numpy() for k, v in model.state_dict().items()}
+    weights = {k: v.numpy().copy() for k, v in model.state_dict().items()}
     graph = forked(write_graph, model, bundle.size)
     return replace(bundle, weights=weights, graph=graph)
 
