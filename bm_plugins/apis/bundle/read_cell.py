@@ -119,20 +119,6 @@ class CellReader:
             ) from None
         return self.fit(image, file)
 
-    def resize(
-        self, image: np.ndarray, um_per_px: float | str | None = None
-    ) -> np.ndarray:
-        """Resize an image that was read elsewhere.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8, BGR.
-            um_per_px (float or str, optional): As for :meth:`fit`.
-
-        Returns:
-            np.ndarray: (3, H, W) uint8, RGB.
-        """
-        return self.fit(image, None, um_per_px)[0]
-
     def fit(
         self,
         image: np.ndarray,
