@@ -1,7 +1,7 @@
 """What the network makes of single cells."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +47,15 @@ def read_cells(
     bundle: Bundle,
     files: Sequence[str | Path],
     um_per_px: float | str | None = None,
-    say: Callable[[str], None] = print,
 ) -> list[np.ndarray]:
     """Read all cells, before any work is done.
+
+    Prints a warning of images that show another field than those of training.
 
     Args:
         bundle (Bundle): Says of what size.
         files (Sequence[str or Path]): The images.
         um_per_px (float or str, optional): As for :class:`CellReader`.
-        say (Callable): Is told of images that show another field than those
-            of training.
 
     Returns:
         list[np.ndarray]: (3, H, W) uint8, RGB, one a file.
@@ -79,7 +78,7 @@ def read_cells(
         cells.append(cell)
         fields[field] += 1
     for text in field_warnings(bundle, fields, um_per_px):
-        say(f'warning: {text}')
+        print(f'warning: {text}')
     return cells
 
 

@@ -12,6 +12,8 @@ from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
 from bm_plugins.utils.files import atomic_write, new_hdf5
 
+from .table import header
+
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 _ROWS = 1024  # of a block of the features on the disk
 
@@ -97,11 +99,11 @@ class PredictionParts:
             features = arrays.get('features') if with_features else None
             return Part(rows, skipped, features)
 
-    def merge(self, header: Sequence[str], out: Path) -> tuple[int, int]:
+    def merge(self, classes: Sequence[str], out: Path) -> tuple[int, int]:
         """Write ``predictions.csv`` and ``skipped.csv``, part after part.
 
         Args:
-            header (Sequence[str]): Of ``predictions.csv``.
+            classes (Sequence[str]): Codes (C,).
             out (Path): Folder to write to.
 
         Returns:
@@ -118,7 +120,7 @@ class PredictionParts:
                 sizes[which] += len(found)
                 yield from found
 
-        write_csv(out / 'predictions.csv', header, rows(0))
+        write_csv(out / 'predictions.csv', header(classes), rows(0))
         write_csv(out / 'skipped.csv', ('path', 'reason'), rows(1))
         return sizes[0], sizes[1]
 

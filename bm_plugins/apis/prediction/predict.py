@@ -20,7 +20,7 @@ from .chunks import PredictionParts
 from .record import PredictionRecord, open_record
 from .report import name_of, prediction_facts, write_report
 from .share import CellImages, predict_share
-from .table import header, match_corrections, read_corrections
+from .table import match_corrections, read_corrections
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,6 @@ def predict(
     )
     found = list_cells(cells)
     um_per_px = parse_um_per_px(um_per_px)
-    images = CellImages(found, model, um_per_px)
     identity = dict(
         cells=found.digest(),
         bundle=model.digest,
@@ -116,6 +115,7 @@ def predict(
         bits=found.bits,
         um_per_px=um_per_px,
     )
+    images = CellImages(found, model, um_per_px)
     with open_record(out, identity, overwrite, cells) as opened:
         record, key, finished = opened
         found_parts = 0
@@ -156,19 +156,20 @@ def predict(
                     model.classes,
                     found.folder,
                 )
-            record.note_report(None)  # till both files are there
-            result = write_report(
-                record.folder,
-                found,
-                model,
-                of_scheme,
-                corrected,
-                report_cells,
-                prediction_facts(bundle, model, cells, record, corrections),
-                name_of(cells),
-                um_per_px,
-            )
-            record.note_report(made_of)
+            with record.remade_report(made_of):
+                result = write_report(
+                    record.folder,
+                    found,
+                    model,
+                    of_scheme,
+                    corrected,
+                    report_cells,
+                    prediction_facts(
+                        bundle, model, cells, record, corrections
+                    ),
+                    name_of(cells),
+                    um_per_px,
+                )
         return Outcome(
             *(done, skipped, found_parts, result, uncorrected),
             corrected=len(corrected),
@@ -199,7 +200,7 @@ def _merge(
     parts: PredictionParts, bundle: Bundle, record: PredictionRecord
 ) -> None:
     """Write the tables and the features, and note it."""
-    done, skipped = parts.merge(header(bundle.classes), record.folder)
+    done, skipped = parts.merge(bundle.classes, record.folder)
     if file := record.identity['features']:
         dim = bundle.reference.features.shape[1]
         notes = dict(bundle=bundle.digest, version=__version__)

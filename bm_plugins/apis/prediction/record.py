@@ -132,10 +132,16 @@ class PredictionRecord:
             self.parts.rmdir()
         os.close(self._held)
 
-    def note_report(self, report: dict[str, Any] | None) -> None:
-        """Note what differential and report were made of; None: of what is
-        not known."""
-        self.report = report
+    @contextmanager
+    def remade_report(self, made_of: dict[str, Any]) -> Iterator[None]:
+        """Note what differential and report are made of, once both are there.
+
+        Till then it is not known.
+        """
+        self.report = None
+        self._write()
+        yield
+        self.report = made_of
         self._write()
 
     def _is_begun(self) -> bool:

@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mmengine.config import Config
 
 from bm_plugins.apis.bundle.cell_predictor import LIKE
-from bm_plugins.datasets import Matek
 from bm_plugins.datasets.scale import noted_scale
 from bm_plugins.datasets.synthetic.collection import MARKER
 from bm_plugins.utils.environment import machine
@@ -62,10 +61,15 @@ def origin(
         test images by class) and what the card says in words.
     """
     codes = parts.test.metainfo['classes']
-    sizes = [_sizes(p) for p in (parts.train, parts.calibration, parts.test)]
+    sizes = [
+        np.bincount(part.get_gt_labels(), minlength=len(codes))
+        for part in (parts.train, parts.calibration, parts.test)
+    ]
     versions = machine()['versions']
     return dict(
-        method=_method(settings, training),
+        method='Supervised classifier'
+        if settings.supervised
+        else f'{_named(training)} features with a linear classifier',
         supervised=settings.supervised,
         backbone=_backbone(settings.model['backbone']),
         size=list(settings.size),
@@ -200,17 +204,6 @@ def _synthetic(parts: Parts) -> str:
         else 'its figures say nothing of real ones'
     )
     return f'The model was {" and ".join(uses)} on synthetic cells: {what}.'
-
-
-def _sizes(part: Matek) -> np.ndarray:
-    count = len(part.metainfo['classes'])
-    return np.bincount(part.get_gt_labels(), minlength=count)
-
-
-def _method(settings: Settings, training: Training) -> str:
-    if settings.supervised:
-        return 'Supervised classifier'
-    return f'{_named(training)} features with a linear classifier'
 
 
 def _named(training: Training) -> str:

@@ -31,7 +31,7 @@ from bm_plugins.utils.progress import track
 
 from .settings import Settings
 
-SIDE = 64  # pixels of the longer side of a reference cell's picture
+_SIDE = 64  # pixels of the longer side of a reference cell's picture
 
 
 def make_network(
@@ -206,27 +206,20 @@ def make_reference(
         np.array([cell['gt_label'] for cell in cells]),
         tuple(cell['path'] for cell in cells),
         tuple(
-            small_picture(cell['img_path'], bits=cell.get('bits'))
-            for cell in cells
+            small_picture(cell['img_path'], cell.get('bits')) for cell in cells
         ),
     )
 
 
-def small_picture(
-    file: str | Path, side: int = SIDE, bits: int | None = None
-) -> bytes:
-    """An image as a small JPEG file.
+def small_picture(file: str | Path, bits: int | None = None) -> bytes:
+    """An image as a JPEG file of 64 pixels a side at most.
 
     Args:
         file (str or Path): The image file.
-        side (int): Its longer side is made no longer, in pixels.
         bits (int, optional): As for :func:`read_image`.
-
-    Returns:
-        bytes: The JPEG file.
     """
     image = read_image(str(file), bits=bits)
-    scale = min(1, side / max(image.shape[:2]))
+    scale = min(1, _SIDE / max(image.shape[:2]))
     small = cv2.resize(
         image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
     )

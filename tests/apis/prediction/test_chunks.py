@@ -52,17 +52,17 @@ def test_merge_in_order(parts, tmp_path):
         rows = [[f'{number}.jpg', 'BLA']]
         values = np.full((1, 2), number, np.float32)
         parts.write(number, Part(rows, [[f'{number}.png', 'why']], values))
-    header = ['path', 'code']
-    assert parts.merge(header, tmp_path) == (3, 3)
+    assert parts.merge(['BLA'], tmp_path) == (3, 3)
     assert (tmp_path / 'predictions.csv').read_text() == (
-        'path,code\n0.jpg,BLA\n1.jpg,BLA\n2.jpg,BLA\n'
+        'path,code,confidence,p_BLA,set,distance,flag,field\n'
+        '0.jpg,BLA\n1.jpg,BLA\n2.jpg,BLA\n'
     )
     assert (tmp_path / 'skipped.csv').read_text() == (
         'path,reason\n0.png,why\n1.png,why\n2.png,why\n'
     )
     (parts.folder / '0000001.npz').unlink()
     with pytest.raises(InputError, match='0000001.npz is gone or damaged'):
-        parts.merge(header, tmp_path)
+        parts.merge(['BLA'], tmp_path)
 
 
 def test_ranges_hold_each_cell_once(parts):
@@ -110,7 +110,7 @@ def test_full_disk_keeps_what_is_there(parts, tmp_path):
         with pytest.raises(InputError, match='0000003.npz: File too large'):
             parts.write(3, big)
         with pytest.raises(InputError, match='predictions.csv: File too'):
-            parts.merge(['path', 'code'], tmp_path)
+            parts.merge(['BLA'], tmp_path)
     assert sorted(os.listdir(tmp_path)) == ['parts']
     assert all(parts.has(number) for number in range(3))
     assert len(os.listdir(parts.folder)) == 3
