@@ -72,9 +72,6 @@ def load_bundle(file: str | Path) -> Bundle:
     Args:
         file (str or Path): A file of :func:`save_bundle`.
 
-    Returns:
-        Bundle: The bundle.
-
     Raises:
         InputError: The file is missing, no bundle, of another format, or
             damaged.

@@ -86,13 +86,7 @@ def full_float32() -> Iterator[None]:
 
 
 def build_model(bundle: Bundle) -> BundleModel:
-    """The network of a bundle with its weights, in evaluation mode.
-
-    Args:
-        bundle (Bundle): The bundle.
-
-    Returns:
-        BundleModel: On the CPU.
+    """The network of a bundle, in evaluation mode on the CPU.
 
     Raises:
         InputError: Its backbone is no registered one, would load something

@@ -30,14 +30,7 @@ _NOT_COMPARED = (
 
 
 def model_warnings(bundle: Bundle) -> list[str]:
-    """Warnings of a weak or a synthetic model, and of classes it hardly knows.
-
-    Args:
-        bundle (Bundle): The model.
-
-    Returns:
-        list[str]: Sentences.
-    """
+    """What to say of a weak or synthetic model and of classes with few cells."""
     found = []
     if synthetic := bundle.info.get('synthetic'):
         found.append(str(synthetic))

@@ -84,24 +84,11 @@ class CellReader:
         )
 
     def __call__(self, file: str | Path) -> np.ndarray:
-        """Read an image.
-
-        Args:
-            file (str or Path): The image file.
-
-        Returns:
-            np.ndarray: (3, H, W) uint8, RGB.
-
-        Raises:
-            UnreadableImage: As :meth:`read`.
-        """
+        """An image file as (3, H, W) uint8, RGB; raises as :meth:`read`."""
         return self.read(file)[0]
 
     def read(self, file: str | Path) -> tuple[np.ndarray, str]:
         """Read an image and tell how it differs from the training's.
-
-        Args:
-            file (str or Path): The image file.
 
         Returns:
             tuple[np.ndarray, str]: As :meth:`fit`.

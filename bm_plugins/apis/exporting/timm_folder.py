@@ -22,13 +22,7 @@ _TWINS = {
 
 
 def timm_twin(bundle: Bundle) -> str:
-    """The name of timm's network of the same form.
-
-    Args:
-        bundle (Bundle): The bundle.
-
-    Returns:
-        str: As ``timm.create_model`` takes it.
+    """The network of the same form, as ``timm.create_model`` names it.
 
     Raises:
         InputError: timm has none.

@@ -79,7 +79,7 @@ def predict(
             class. Defaults to 0.05.
         report_cells (int): Most cells on the page. Defaults to 5000.
         batch_size (int): Images at once. Defaults to 64.
-        workers (int): Processes that read images. Defaults to 2.
+        workers (int): Threads that read images. Defaults to 2.
         device (str, optional): Defaults to a GPU where there is one.
         chunk (int): Cells that are kept at once. Defaults to 1024.
         overwrite (bool): Delete another prediction in ``out``, or predict a

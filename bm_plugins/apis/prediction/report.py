@@ -99,9 +99,6 @@ def write_report(
         name (str): Of what was predicted, for the page's title.
         um_per_px (float or str, optional): What was said of all images.
 
-    Returns:
-        Differential: What was written.
-
     Raises:
         InputError: A file cannot be written.
     """

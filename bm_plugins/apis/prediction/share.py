@@ -59,9 +59,8 @@ class CellImages:
             )
         except UnreadableImage as fault:
             return str(fault)
-        cells = self.cells
         return self.reader.fit(
-            image, cells.file(index), cells.um_per_px(index)
+            image, self.cells.file(index), self.cells.um_per_px(index)
         )
 
 

@@ -54,9 +54,6 @@ def make_parts(settings: Settings, calibration: str = 'val') -> Parts:
             models that were trained on the val part too. Defaults to
             ``'val'``.
 
-    Returns:
-        Parts: The parts.
-
     Raises:
         InputError: A part is missing, empty or too small, has other classes
             than another, or is trained on.

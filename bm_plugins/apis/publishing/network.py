@@ -160,15 +160,12 @@ def fit_classifier(
     """Fit the classifier of a frozen network, in place.
 
     Args:
-        model (BundleModel): The network.
+        model (BundleModel): Its classifier is overwritten.
         settings (Settings): Regularisations to choose from, and how the
             classes are weighted.
         features (Tensor): Training features (N, D), overwritten.
         labels (Tensor): Classes (N,).
         say (Callable, optional): As for :func:`fit_linear_probe`.
-
-    Returns:
-        LinearProbe: What was fitted.
     """
     device = model.fc.weight.device
     probe = fit_linear_probe(
@@ -214,9 +211,7 @@ def make_reference(
 def small_picture(file: str | Path, bits: int | None = None) -> bytes:
     """An image as a JPEG file of 64 pixels a side at most.
 
-    Args:
-        file (str or Path): The image file.
-        bits (int, optional): As for :func:`read_image`.
+    ``bits`` is as for :func:`read_image`.
     """
     image = read_image(str(file), bits=bits)
     scale = min(1, _SIDE / max(image.shape[:2]))
