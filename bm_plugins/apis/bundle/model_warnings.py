@@ -30,7 +30,7 @@ _NOT_COMPARED = (
 
 
 def model_warnings(bundle: Bundle) -> list[str]:
-    """What to say of a weak or synthetic model and of classes with few cells."""
+    """Sentences on a weak or synthetic model, and on classes hardly known."""
     found = []
     if synthetic := bundle.info.get('synthetic'):
         found.append(str(synthetic))
