@@ -38,19 +38,15 @@ _FILE_ONLY = (
 )
 
 
-class ScreenFilter(logging.Filter):
-    """Keep long listings of the start off the screen."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether ``record`` is shown."""
-        return not str(record.msg).startswith(_FILE_ONLY)
-
-
 def quiet_screen(logger: logging.Logger) -> None:
     """Show listings of the start in the log file alone."""
     for handler in logger.handlers:
         if not isinstance(handler, logging.FileHandler):
-            handler.addFilter(ScreenFilter())
+            handler.addFilter(_is_for_screen)
+
+
+def _is_for_screen(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_FILE_ONLY)
 
 
 @contextmanager

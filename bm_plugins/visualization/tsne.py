@@ -11,14 +11,12 @@ from mmengine.config import Config
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
 from bm_plugins.engine.features.features import backbone_features
 from bm_plugins.engine.features.frozen_features import (
     Features,
-    build_model,
     features_of,
     labelled,
-    load_weights,
+    pretrained_model,
 )
 from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
@@ -78,17 +76,7 @@ def write_tsne(
         InputError: The config has no test part, or the checkpoint does not
             fit.
     """
-    if 'test_dataloader' not in cfg:
-        raise InputError(
-            'the config has no test part: give the linear_*.py config of the '
-            'backbone.'
-        )
-    model = build_model(cfg)
-    if checkpoint is not None:
-        weights = load_weights(checkpoint)
-        model.backbone.load_state_dict(
-            backbone_weights(weights, model.backbone, checkpoint)
-        )
+    model = pretrained_model(cfg, checkpoint)
     found = features_of(
         model,
         labelled(cfg.test_dataloader.dataset, split),

@@ -34,7 +34,7 @@ def bundle(tmp_path_factory):
     """Least squares on random features, by which drawn cells are told."""
     made = tiny_bundle(info=dict(scale=SCALE))
     reader = CellReader(made)
-    cells = [torch.from_numpy(reader.resize(x)) for _, x in drawn(1)]
+    cells = [torch.from_numpy(reader.fit(x)[0]) for _, x in drawn(1)]
     with torch.inference_mode():
         features = build_model(made)(torch.stack(cells))[0].double()
     known = torch.cat([features, torch.ones(len(features), 1)], 1)

@@ -24,6 +24,11 @@ class Validation:
     labels: np.ndarray
     distances: np.ndarray
 
+    @property
+    def right(self) -> int:
+        """How many images get their true class."""
+        return int((self.logits.argmax(1) == self.labels).sum())
+
 
 @dataclass(frozen=True)
 class Reference:

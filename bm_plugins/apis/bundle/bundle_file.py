@@ -72,9 +72,6 @@ def load_bundle(file: str | Path) -> Bundle:
     Args:
         file (str or Path): A file of :func:`save_bundle`.
 
-    Returns:
-        Bundle: The bundle.
-
     Raises:
         InputError: The file is missing, no bundle, of another format, or
             damaged.
@@ -178,25 +175,23 @@ def _check_sizes(bundle: Bundle) -> None:
         raise ValueError(
             f'classes {codes}: expected codes without padding, each once'
         )
-    number, known = len(bundle.classes), len(bundle.reference.features)
-    held = len(bundle.validation.labels)
+    number, known, held = len(codes), bundle.reference, bundle.validation
+    labels = known.labels, held.labels
     checks = dict(
         full_names=len(bundle.full_names) == number,
-        validation=bundle.validation.logits.shape == (held, number)
-        and bundle.validation.distances.shape == (held,),
-        reference=bundle.reference.features.ndim == 2
-        and len(bundle.reference.labels) == known
-        and len(bundle.reference.paths) == known
-        and len(bundle.reference.pictures) == known,
+        validation=held.logits.shape == (len(held.labels), number)
+        and held.distances.shape == (len(held.labels),),
+        reference=len(known.features)
+        == len(known.labels)
+        == len(known.paths)
+        == len(known.pictures)
+        and known.features.ndim == 2,
         labels=all(
             0 <= int(label) < number
-            for labels in (bundle.validation.labels, bundle.reference.labels)
-            for label in np.unique(labels)
+            for part in labels
+            for label in np.unique(part)
         ),
-        label_types=all(
-            labels.dtype.kind in 'iu'
-            for labels in (bundle.validation.labels, bundle.reference.labels)
-        ),
+        label_types=all(part.dtype.kind in 'iu' for part in labels),
         temperature=0 < bundle.temperature < math.inf,
         interpolation=bundle.interpolation in INTERPOLATIONS,
         info=isinstance(bundle.info, dict) and _is_prior(bundle),

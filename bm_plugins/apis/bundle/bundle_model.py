@@ -86,13 +86,7 @@ def full_float32() -> Iterator[None]:
 
 
 def build_model(bundle: Bundle) -> BundleModel:
-    """The network of a bundle with its weights, in evaluation mode.
-
-    Args:
-        bundle (Bundle): The bundle.
-
-    Returns:
-        BundleModel: On the CPU.
+    """The network of a bundle, in evaluation mode on the CPU.
 
     Raises:
         InputError: Its backbone is no registered one, would load something
@@ -141,16 +135,17 @@ def torch_network(
 
     Args:
         bundle (Bundle): The bundle.
-        device (str, optional): As for :func:`find_device`.
+        device (str, optional): Defaults to None: the first GPU, else the
+            CPU.
 
     Returns:
         Callable: From images (B, 3, H, W) uint8, RGB, to features (B, D)
         float32. InputError where a GPU's memory is too small.
 
     Raises:
-        InputError: As :func:`find_device` and :func:`build_model`.
+        InputError: There is no such device, or as :func:`build_model`.
     """
-    place = find_device(device)
+    place = _device(device)
     model = build_model(bundle).to(place)
 
     @torch.inference_mode()
@@ -167,15 +162,8 @@ def torch_network(
     return features
 
 
-def find_device(name: str | None) -> torch.device:
-    """The device of a name.
-
-    Args:
-        name (str, optional): None for the first GPU, else the CPU.
-
-    Raises:
-        InputError: There is no such device.
-    """
+def _device(name: str | None) -> torch.device:
+    """The device of a name; of none the first GPU, else the CPU."""
     if name is None:
         name = 'cuda' if torch.cuda.is_available() else 'cpu'
     try:

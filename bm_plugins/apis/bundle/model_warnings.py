@@ -30,25 +30,15 @@ _NOT_COMPARED = (
 
 
 def model_warnings(bundle: Bundle) -> list[str]:
-    """Warnings of a weak or a synthetic model, and of classes it hardly knows.
-
-    Args:
-        bundle (Bundle): The model.
-
-    Returns:
-        list[str]: Sentences.
-    """
+    """Sentences on a weak or synthetic model, and on classes hardly known."""
     found = []
     if synthetic := bundle.info.get('synthetic'):
         found.append(str(synthetic))
-    labels = bundle.validation.labels
-    held = len(labels)
-    right = int((bundle.validation.logits.argmax(1) == labels).sum())
-    if right < _GOOD * held:
-        low, high = 100 * wilson(right, held)
+    held = bundle.validation
+    if held.right < _GOOD * len(held.labels):
         found.append(
-            f'The model was right in {100 * right / held:.1f} % '
-            f'[{low:.1f}, {high:.1f}] of its {held:,} calibration images.'
+            f'The model was right in {accuracy_text(bundle)} of its '
+            f'{len(held.labels):,} calibration images.'
         )
     counts = bundle.info.get('counts', {})
     few = [code for code in bundle.classes if counts.get(code, [FEW])[0] < FEW]
@@ -60,6 +50,13 @@ def model_warnings(bundle: Bundle) -> list[str]:
             'little.'
         )
     return found
+
+
+def accuracy_text(bundle: Bundle) -> str:
+    """Accuracy on the calibration images and Wilson's interval, in percent."""
+    right, held = bundle.validation.right, len(bundle.validation.labels)
+    low, high = 100 * wilson(right, held)
+    return f'{100 * right / held:.1f} % [{low:.1f}, {high:.1f}]'
 
 
 def field_warnings(

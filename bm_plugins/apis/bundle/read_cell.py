@@ -84,24 +84,11 @@ class CellReader:
         )
 
     def __call__(self, file: str | Path) -> np.ndarray:
-        """Read an image.
-
-        Args:
-            file (str or Path): The image file.
-
-        Returns:
-            np.ndarray: (3, H, W) uint8, RGB.
-
-        Raises:
-            UnreadableImage: As :meth:`read`.
-        """
+        """An image file as (3, H, W) uint8, RGB; raises as :meth:`read`."""
         return self.read(file)[0]
 
     def read(self, file: str | Path) -> tuple[np.ndarray, str]:
         """Read an image and tell how it differs from the training's.
-
-        Args:
-            file (str or Path): The image file.
 
         Returns:
             tuple[np.ndarray, str]: As :meth:`fit`.
@@ -118,20 +105,6 @@ class CellReader:
                 'leave it out.'
             ) from None
         return self.fit(image, file)
-
-    def resize(
-        self, image: np.ndarray, um_per_px: float | str | None = None
-    ) -> np.ndarray:
-        """Resize an image that was read elsewhere.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8, BGR.
-            um_per_px (float or str, optional): As for :meth:`fit`.
-
-        Returns:
-            np.ndarray: (3, H, W) uint8, RGB.
-        """
-        return self.fit(image, None, um_per_px)[0]
 
     def fit(
         self,

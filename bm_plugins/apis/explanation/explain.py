@@ -1,22 +1,23 @@
 """What the network makes of single cells."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from bm_plugins.apis.bundle.bundle import Bundle
+from bm_plugins.apis.bundle.bundle import Bundle, Reference
 from bm_plugins.apis.bundle.bundle_model import build_model
 from bm_plugins.apis.bundle.model_warnings import field_warnings
 from bm_plugins.apis.bundle.read_cell import CellReader
 from bm_plugins.datasets.value_range import value_bits
 from bm_plugins.errors import InputError, UnreadableImage
+from bm_plugins.evaluation.functional.neighbours import nearest as most_similar
 
 from .heat_map import Heat, heat_map
-from .nearest_cells import nearest_cells
 
 
 @dataclass(frozen=True)
@@ -42,40 +43,19 @@ class Explanation:
     similarities: np.ndarray
 
 
-def class_index(bundle: Bundle, code: str | None) -> int | None:
-    """The index of a class.
-
-    Args:
-        bundle (Bundle): Has the classes.
-        code (str, optional): A class; None stays None.
-
-    Raises:
-        InputError: The bundle has no such class.
-    """
-    if code is None:
-        return None
-    if code not in bundle.classes:
-        raise InputError(
-            f'--class {code}: unknown; the bundle has '
-            f'{" ".join(bundle.classes)}.'
-        )
-    return bundle.classes.index(code)
-
-
 def read_cells(
     bundle: Bundle,
     files: Sequence[str | Path],
     um_per_px: float | str | None = None,
-    say: Callable[[str], None] = print,
 ) -> list[np.ndarray]:
     """Read all cells, before any work is done.
+
+    Prints a warning of images that show another field than those of training.
 
     Args:
         bundle (Bundle): Says of what size.
         files (Sequence[str or Path]): The images.
         um_per_px (float or str, optional): As for :class:`CellReader`.
-        say (Callable): Is told of images that show another field than those
-            of training.
 
     Returns:
         list[np.ndarray]: (3, H, W) uint8, RGB, one a file.
@@ -98,7 +78,7 @@ def read_cells(
         cells.append(cell)
         fields[field] += 1
     for text in field_warnings(bundle, fields, um_per_px):
-        say(f'warning: {text}')
+        print(f'warning: {text}')
     return cells
 
 
@@ -123,11 +103,14 @@ def explain(
         Explanation: One a file.
 
     Raises:
-        InputError: As :func:`class_index`, :func:`read_cells`,
-            :func:`~bm_plugins.apis.explanation.heat_map.heat_map` and
-            :func:`~bm_plugins.apis.explanation.nearest_cells.nearest_cells`.
+        InputError: The bundle has no such class, or as :func:`read_cells`,
+            :func:`.heat_map` and :func:`nearest_cells`.
     """
-    chosen = class_index(bundle, code)
+    if code not in (None, *bundle.classes):
+        raise InputError(
+            f'--class {code}: unknown; the bundle has '
+            f'{" ".join(bundle.classes)}.'
+        )
     cells = read_cells(bundle, files, um_per_px)
     model = build_model(bundle).requires_grad_(False)
     for file, cell in zip(files, cells, strict=True):
@@ -136,7 +119,9 @@ def explain(
             features, logits = model(image[None])
         probabilities = (logits[0] / bundle.temperature).softmax(0)
         similarities, rows = nearest_cells(features, bundle.reference, nearest)
-        target = int(probabilities.argmax()) if chosen is None else chosen
+        target = (
+            bundle.classes.index(code) if code else int(probabilities.argmax())
+        )
         yield Explanation(
             str(file),
             cell.transpose(1, 2, 0),
@@ -146,3 +131,35 @@ def explain(
             rows[0].numpy(),
             similarities[0].numpy(),
         )
+
+
+def nearest_cells(
+    features: Tensor, reference: Reference, number: int
+) -> tuple[Tensor, Tensor]:
+    """Reference cells of greatest cosine similarity.
+
+    Args:
+        features (Tensor): (N, D).
+        reference (Reference): M cells with features (M, D).
+        number (int): Cells k to find; no more than there are count.
+
+    Returns:
+        tuple[Tensor, Tensor]: Similarities (N, k), -1 to 1, falling, and rows
+        of the reference (N, k).
+
+    Raises:
+        InputError: ``number`` is below 1, or the features differ in length.
+    """
+    if number < 1:
+        raise InputError(f'--nearest {number}: expected at least 1.')
+    known = torch.from_numpy(reference.features).float()
+    if not len(known):
+        raise InputError(
+            'the bundle holds no reference cells to compare with.'
+        )
+    if known.size(1) != features.size(1):
+        raise InputError(
+            f"the bundle's reference has {known.size(1)} features a cell, "
+            f'its network gives {features.size(1)}. Publish it anew.'
+        )
+    return most_similar(features, known, number)

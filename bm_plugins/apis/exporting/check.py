@@ -1,6 +1,6 @@
 """Whether an exported network says what PyTorch says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,7 @@ def check_images(
                 'folder of images by --check FOLDER.'
             )
         cells = [
-            reader.resize(decode_image(pictures[i]))
+            reader.fit(decode_image(pictures[i]))[0]
             for i in _spread(len(pictures), number)
         ]
     else:
@@ -66,23 +66,9 @@ def _spread(count: int, number: int) -> list[int]:
     return np.linspace(0, count - 1, min(count, number)).astype(int).tolist()
 
 
-def batches(images: Tensor) -> Iterator[Tensor]:
-    """One image alone, then five at a time.
-
-    Args:
-        images (Tensor): (N, 3, H, W).
-
-    Yields:
-        Tensor: (1, 3, H, W), then (B, 3, H, W) with B up to 5.
-    """
-    yield images[:1]
-    if len(images) > 1:
-        yield from images[1:].split(_BATCH)
-
-
 @torch.no_grad()
 def outputs_of(run: Run, images: Tensor) -> tuple[Tensor, ...]:
-    """Outputs on all images.
+    """Outputs on all images: of the first alone, then of five at a time.
 
     Args:
         run (Callable): From images (B, 3, H, W) to outputs (B, …).
@@ -91,7 +77,8 @@ def outputs_of(run: Run, images: Tensor) -> tuple[Tensor, ...]:
     Returns:
         tuple[Tensor, ...]: Each output (N, …).
     """
-    parts = [run(batch) for batch in batches(images)]
+    rest = images[1:].split(_BATCH) if len(images) > 1 else ()
+    parts = [run(batch) for batch in (images[:1], *rest)]
     return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
 
@@ -122,18 +109,27 @@ def largest_difference(
     return worst
 
 
-def check_difference(name: str, difference: float) -> None:
+def check_outputs(
+    name: str, run: Run, images: Tensor, expected: Sequence[Tensor]
+) -> float:
     """Refuse an export that says something else.
 
     Args:
         name (str): The file, for the error.
-        difference (float): Of :func:`largest_difference`.
+        run (Callable): The exported network, as for :func:`outputs_of`.
+        images (Tensor): (N, 3, H, W).
+        expected (Sequence[Tensor]): Outputs (N, …) of PyTorch on them.
+
+    Returns:
+        float: By :func:`largest_difference`.
 
     Raises:
         InputError: It is over the tolerance of 1e-4.
     """
+    difference = largest_difference(outputs_of(run, images), expected)
     if not difference <= TOLERANCE:
         raise InputError(
             f'{name} differs from PyTorch by {difference:.1e}, more than '
             f'{TOLERANCE:.0e}, and was not written. Take another of --formats.'
         )
+    return difference

@@ -13,7 +13,7 @@ from bm_plugins.errors import InputError
 from bm_plugins.utils.environment import need_packages
 from bm_plugins.utils.files import atomic_write, make_folder
 
-from .check import check_difference, largest_difference, outputs_of
+from .check import check_outputs, outputs_of
 from .exported_model import ExportModel, describe
 from .formats import EXAMPLE_BATCH, FORMATS, Format
 from .timm_folder import export_timm, timm_twin
@@ -90,9 +90,9 @@ def export(
             content = _content(name, kind, model, bundle)
             with atomic_write(file) as partial:
                 partial.write_bytes(content)
-                found = outputs_of(kind.load(partial), images)
-                difference = largest_difference(found, expected)
-                check_difference(kind.file, difference)
+                difference = check_outputs(
+                    kind.file, kind.load(partial), images, expected
+                )
         yield Exported(name, file, difference)
 
 

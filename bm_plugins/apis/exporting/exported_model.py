@@ -45,14 +45,7 @@ class ExportModel(nn.Module):
 
 
 def describe(bundle: Bundle) -> dict[str, str]:
-    """What goes into the file beside the network.
-
-    Args:
-        bundle (Bundle): The bundle.
-
-    Returns:
-        dict[str, str]: Texts; lists as JSON.
-    """
+    """What goes into the file beside the network: texts, lists as JSON."""
     width, height = bundle.size
     return dict(
         classes=json.dumps(bundle.classes),

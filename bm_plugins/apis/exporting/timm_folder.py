@@ -11,7 +11,7 @@ from bm_plugins.apis.bundle.bundle_model import BundleModel
 from bm_plugins.errors import InputError
 from bm_plugins.utils.files import atomic_write, make_folder
 
-from .check import check_difference, largest_difference, outputs_of
+from .check import check_outputs, outputs_of
 from .exported_model import describe
 
 # Backbone and depth: both name their weights as torchvision does.
@@ -22,13 +22,7 @@ _TWINS = {
 
 
 def timm_twin(bundle: Bundle) -> str:
-    """The name of timm's network of the same form.
-
-    Args:
-        bundle (Bundle): The bundle.
-
-    Returns:
-        str: As ``timm.create_model`` takes it.
+    """The network of the same form, as ``timm.create_model`` names it.
 
     Raises:
         InputError: timm has none.
@@ -83,13 +77,14 @@ def export_timm(
             twin.load_state_dict(load_file(partial), strict=True)
         except RuntimeError as error:
             raise _no_twin(f'of this bundle (not quite a {name})') from error
-        found = outputs_of(
-            lambda batch: (twin((batch - model.mean) / model.std),), images
-        )
         expected = outputs_of(lambda batch: model(batch)[:1], images)
-        difference = largest_difference(found, expected)
-        check_difference(f"timm's {name}", difference)
-    config = _config(bundle, name, found[0].size(1))
+        difference = check_outputs(
+            f"timm's {name}",
+            lambda batch: (twin((batch - model.mean) / model.std),),
+            images,
+            expected,
+        )
+    config = _config(bundle, name, expected[0].size(1))
     with atomic_write(folder / 'config.json') as partial:
         partial.write_text(json.dumps(config, indent=2) + '\n')
     return difference

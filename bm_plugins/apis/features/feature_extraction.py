@@ -16,15 +16,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from bm_plugins.choices import PARTS
 from bm_plugins.datasets.manifest import protocol_of
-from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
 from bm_plugins.engine.features.features import (
     backbone_features,
     feature_batches,
 )
 from bm_plugins.engine.features.frozen_features import (
-    build_model,
     labelled,
-    load_weights,
+    pretrained_model,
 )
 from bm_plugins.engine.runner import MarrowRunner
 from bm_plugins.errors import InputError
@@ -63,23 +61,13 @@ def extract_to_file(
         InputError: The config has no test part, the checkpoint does not fit,
             an image is unreadable, or the file cannot be written.
     """
-    if 'test_dataloader' not in cfg:
-        raise InputError(
-            'the config has no test part: give the linear_*.py config of the '
-            'backbone.'
-        )
     if Path(file).is_dir():
         raise InputError(f'--out {file} is a folder; name a file.')
     if checkpoint is not None and '://' in checkpoint:
         raise InputError(
             f'checkpoint {checkpoint}: expected a local file. Download it.'
         )
-    model = build_model(cfg)
-    if checkpoint is not None:
-        weights = load_weights(checkpoint)
-        model.backbone.load_state_dict(
-            backbone_weights(weights, model.backbone, checkpoint)
-        )
+    model = pretrained_model(cfg, checkpoint)
     settings = cfg.test_dataloader
     cells = DATASETS.build(labelled(settings.dataset, split))
     loader = MarrowRunner.build_dataloader(dict(settings, dataset=cells))

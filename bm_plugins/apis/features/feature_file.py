@@ -117,9 +117,6 @@ def read_features(file: str | Path) -> FeatureFile:
         file (str or Path): A file of :func:`write_features`, or of the same
             form.
 
-    Returns:
-        FeatureFile: All that it holds.
-
     Raises:
         InputError: It is missing, no HDF5 file, lacks something, or holds
             what does not fit together.

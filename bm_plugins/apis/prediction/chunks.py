@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,17 @@ import numpy as np
 
 from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import write_csv
-from bm_plugins.utils.files import atomic_write
+from bm_plugins.utils.files import atomic_write, new_hdf5
 
-from .cell_features import CellFeatures
+from .table import header
 
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+_ROWS = 1024  # of a block of the features on the disk
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is known of a chunk.
+    """What is known of a chunk's cells.
 
     Attributes:
         rows (Sequence[Sequence[str]]): Of ``predictions.csv``.
@@ -38,11 +39,20 @@ class PredictionParts:
     Args:
         folder (Path): The folder; it exists.
         key (str): What the parts belong to; one of another key is not read.
+        cells (int): How many cells there are.
+        chunk (int): Cells of a part; the last may have fewer.
+
+    Attributes:
+        ranges (list[range]): Indices of each part's cells.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, cells: int, chunk: int) -> None:
         self.folder = folder
         self.key = key
+        self.ranges = [
+            range(first, min(first + chunk, cells))
+            for first in range(0, cells, chunk)
+        ]
 
     def _file(self, number: int) -> Path:
         return self.folder / f'{number:07}.npz'
@@ -89,20 +99,12 @@ class PredictionParts:
             features = arrays.get('features') if with_features else None
             return Part(rows, skipped, features)
 
-    def merge(
-        self,
-        count: int,
-        header: Sequence[str],
-        out: Path,
-        features: CellFeatures | None = None,
-    ) -> tuple[int, int]:
+    def merge(self, classes: Sequence[str], out: Path) -> tuple[int, int]:
         """Write ``predictions.csv`` and ``skipped.csv``, part after part.
 
         Args:
-            count (int): Number of parts.
-            header (Sequence[str]): Of ``predictions.csv``.
+            classes (Sequence[str]): Codes (C,).
             out (Path): Folder to write to.
-            features (CellFeatures, optional): File to write, too.
 
         Returns:
             tuple[int, int]: Rows of the two files.
@@ -113,21 +115,60 @@ class PredictionParts:
         sizes = [0, 0]
 
         def rows(which: int) -> Iterator[Sequence[str]]:
-            for part in self._all(count):
+            for part in self._all():
                 found = (part.rows, part.skipped)[which]
                 sizes[which] += len(found)
                 yield from found
 
-        write_csv(out / 'predictions.csv', header, rows(0))
+        write_csv(out / 'predictions.csv', header(classes), rows(0))
         write_csv(out / 'skipped.csv', ('path', 'reason'), rows(1))
-        if features is not None:
-            with features:
-                for part in self._all(count, with_features=True):
-                    features.add([row[0] for row in part.rows], part.features)
         return sizes[0], sizes[1]
 
-    def _all(self, count: int, with_features: bool = False) -> Iterator[Part]:
-        for number in range(count):
+    def write_features(
+        self, file: Path, dim: int, notes: Mapping[str, str]
+    ) -> None:
+        """Write ``features`` (n, D) float32 and ``paths`` (n,) as HDF5.
+
+        Args:
+            file (Path): The file to write or replace.
+            dim (int): Length D of the features.
+            notes (Mapping[str, str]): Attributes of the file.
+
+        Raises:
+            InputError: As :meth:`merge`.
+        """
+        import h5py
+
+        with atomic_write(file) as partial, new_hdf5(partial) as new:
+            stream, check = new
+            stream.attrs.update(notes)
+            tables = [
+                stream.create_dataset(
+                    name,
+                    (0, *shape),
+                    kind,
+                    maxshape=(None, *shape),
+                    chunks=(_ROWS, *shape),
+                )
+                for name, shape, kind in (
+                    ('features', (dim,), 'float32'),
+                    ('paths', (), h5py.string_dtype()),
+                )
+            ]
+            for part in self._all(with_features=True):
+                if not part.rows:
+                    continue
+                paths = [row[0] for row in part.rows]
+                for table, more in zip(
+                    tables, (part.features, paths), strict=True
+                ):
+                    start = len(table)
+                    table.resize(start + len(paths), axis=0)
+                    table[start:] = more
+                check()
+
+    def _all(self, with_features: bool = False) -> Iterator[Part]:
+        for number in range(len(self.ranges)):
             try:
                 yield self.read(number, with_features)
             except _UNREADABLE as error:

@@ -12,19 +12,15 @@ from bm_plugins.datasets.scale import parse_um_per_px
 from bm_plugins.errors import InputError
 from bm_plugins.report.differential.differential import Differential
 from bm_plugins.report.differential.scheme import read_scheme
-from bm_plugins.utils.dist import from_first, wait_for_all
+from bm_plugins.utils.dist import wait_for_all
 from bm_plugins.version import __version__
 
-from .cell_features import CellFeatures
-from .cell_images import CellImages
-from .cell_list import CellList, list_cells
+from .cell_list import list_cells
 from .chunks import PredictionParts
-from .corrections import match_corrections, read_corrections
-from .facts import name_of, prediction_facts
-from .record import PredictionRecord
-from .report import write_report
-from .share import number_of_chunks, predict_share
-from .table import header
+from .record import PredictionRecord, open_record
+from .report import name_of, prediction_facts, write_report
+from .share import CellImages, predict_share
+from .table import match_corrections, read_corrections
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ def predict(
             class. Defaults to 0.05.
         report_cells (int): Most cells on the page. Defaults to 5000.
         batch_size (int): Images at once. Defaults to 64.
-        workers (int): Processes that read images. Defaults to 2.
+        workers (int): Threads that read images. Defaults to 2.
         device (str, optional): Defaults to a GPU where there is one.
         chunk (int): Cells that are kept at once. Defaults to 1024.
         overwrite (bool): Delete another prediction in ``out``, or predict a
@@ -110,7 +106,6 @@ def predict(
     )
     found = list_cells(cells)
     um_per_px = parse_um_per_px(um_per_px)
-    CellImages(found, model, um_per_px)  # refuses an unknown scale in time
     identity = dict(
         cells=found.digest(),
         bundle=model.digest,
@@ -120,32 +115,20 @@ def predict(
         bits=found.bits,
         um_per_px=um_per_px,
     )
-    record = None
-
-    def claim() -> tuple[str, str, bool]:
-        nonlocal record
-        record = PredictionRecord(out, identity, overwrite)
-        return identity['cells'], record.key, record.finished is not None
-
-    try:
-        listed, key, finished = from_first(claim)
-        if listed != identity['cells']:
-            raise InputError(
-                f'{cells} is not the same for all processes: files come or '
-                'go. Wait until it is complete.'
-            )
+    images = CellImages(found, model, um_per_px)
+    with open_record(out, identity, overwrite, cells) as opened:
+        record, key, finished = opened
         found_parts = 0
         if not finished:
-            parts = PredictionParts(Path(out, 'parts'), key)
-            sizes = (chunk, batch_size, workers)
+            parts = PredictionParts(Path(out, 'parts'), key, len(found), chunk)
             found_parts = predict_share(
-                predictor, found, parts, *sizes, bool(features), um_per_px
+                predictor, images, parts, batch_size, workers, bool(features)
             )
             wait_for_all()
         if record is None:
             return None
         if not finished:
-            _merge(parts, found, chunk, model, record)
+            _merge(parts, model, record)
         done, skipped = (
             record.finished['predicted'],
             record.finished['skipped'],
@@ -167,30 +150,30 @@ def predict(
             was = record.report or {}
             uncorrected = bool(was.get('corrections')) and not corrections
             if corrections:
-                table = record.folder / 'predictions.csv'
                 corrected = match_corrections(
-                    corrections, table, model.classes, found.folder
+                    corrections,
+                    record.folder / 'predictions.csv',
+                    model.classes,
+                    found.folder,
                 )
-            record.note_report(None)  # till both files are there
-            result = write_report(
-                record.folder,
-                found,
-                model,
-                of_scheme,
-                corrected,
-                report_cells,
-                prediction_facts(bundle, model, cells, record, corrections),
-                name_of(cells),
-                um_per_px,
-            )
-            record.note_report(made_of)
+            with record.remade_report(made_of):
+                result = write_report(
+                    record.folder,
+                    found,
+                    model,
+                    of_scheme,
+                    corrected,
+                    report_cells,
+                    prediction_facts(
+                        bundle, model, cells, record, corrections
+                    ),
+                    name_of(cells),
+                    um_per_px,
+                )
         return Outcome(
             *(done, skipped, found_parts, result, uncorrected),
             corrected=len(corrected),
         )
-    finally:
-        if record is not None:
-            record.release()
 
 
 def _check_numbers(least: int, **values: int) -> None:
@@ -214,24 +197,14 @@ def _check_features(
 
 
 def _merge(
-    parts: PredictionParts,
-    cells: CellList,
-    chunk: int,
-    bundle: Bundle,
-    record: PredictionRecord,
+    parts: PredictionParts, bundle: Bundle, record: PredictionRecord
 ) -> None:
     """Write the tables and the features, and note it."""
-    store = None
+    done, skipped = parts.merge(bundle.classes, record.folder)
     if file := record.identity['features']:
         dim = bundle.reference.features.shape[1]
         notes = dict(bundle=bundle.digest, version=__version__)
-        store = CellFeatures(Path(file), dim, notes)
-    done, skipped = parts.merge(
-        number_of_chunks(cells, chunk),
-        header(bundle.classes),
-        record.folder,
-        store,
-    )
+        parts.write_features(Path(file), dim, notes)
     record.finish(
         predicted=done,
         skipped=skipped,

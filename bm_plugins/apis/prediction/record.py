@@ -4,12 +4,14 @@ import errno
 import fcntl
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from bm_plugins.errors import InputError
+from bm_plugins.utils.dist import from_first
 from bm_plugins.utils.files import atomic_write, make_folder
 
 TABLES = ('predictions.csv', 'skipped.csv')
@@ -27,6 +29,48 @@ _NAMES = dict(
     bits='range of 16-bit values',
     um_per_px='--um-per-px',
 )
+
+
+@contextmanager
+def open_record(
+    folder: str | Path,
+    identity: dict[str, Any],
+    overwrite: bool,
+    cells: str | Path,
+) -> Iterator[tuple['PredictionRecord | None', str, bool]]:
+    """Claim an output folder for all processes of a run, and release it.
+
+    Args:
+        folder (str or Path): As for :class:`PredictionRecord`, and the rest.
+        identity (dict): As this process sees it.
+        overwrite (bool): As there.
+        cells (str or Path): What is predicted, for the error.
+
+    Yields:
+        tuple: The record in rank 0, None in the others; its key; and whether
+        all was predicted before.
+
+    Raises:
+        InputError: As there; or the processes do not see the same cells.
+    """
+    record = None
+
+    def claim() -> tuple[str, str, bool]:
+        nonlocal record
+        record = PredictionRecord(folder, identity, overwrite)
+        return identity['cells'], record.key, record.finished is not None
+
+    try:
+        listed, key, finished = from_first(claim)
+        if listed != identity['cells']:
+            raise InputError(
+                f'{cells} is not the same for all processes: files come or '
+                'go. Wait until it is complete.'
+            )
+        yield record, key, finished
+    finally:
+        if record is not None:
+            record.release()
 
 
 class PredictionRecord:
@@ -88,10 +132,16 @@ class PredictionRecord:
             self.parts.rmdir()
         os.close(self._held)
 
-    def note_report(self, report: dict[str, Any] | None) -> None:
-        """Note what differential and report were made of; None: of what is
-        not known."""
-        self.report = report
+    @contextmanager
+    def remade_report(self, made_of: dict[str, Any]) -> Iterator[None]:
+        """Note what differential and report are made of, once both are there.
+
+        Till then it is not known.
+        """
+        self.report = None
+        self._write()
+        yield
+        self.report = made_of
         self._write()
 
     def _is_begun(self) -> bool:

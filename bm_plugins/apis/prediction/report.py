@@ -5,21 +5,24 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappush, heapreplace
+from operator import itemgetter
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from bm_plugins.apis.bundle.bundle import Bundle
-from bm_plugins.apis.bundle.cell_predictor import probabilities
+from bm_plugins.apis.bundle.cell_predictor import LIKE, probabilities
 from bm_plugins.apis.bundle.model_warnings import (
+    accuracy_text,
     field_warnings,
     model_warnings,
 )
 from bm_plugins.datasets.image_io import read_image
 from bm_plugins.datasets.matek_classes import CLASSES
-from bm_plugins.datasets.scale import PART, WIDE
+from bm_plugins.datasets.scale import PART, SAME, WIDE, noted_scale
 from bm_plugins.errors import UnreadableImage
+from bm_plugins.evaluation.functional.conformal import is_promised
 from bm_plugins.evaluation.functional.prevalence import (
     MIN_SUPPORT,
     SlideShares,
@@ -41,8 +44,8 @@ from bm_plugins.report.differential.table import (
 )
 from bm_plugins.utils.csv_file import write_csv
 
-from .cell_list import CellList
-from .record import BY_SMEAR, SLIDE
+from .cell_list import CellList, printable
+from .record import BY_SMEAR, SLIDE, PredictionRecord
 from .table import CellRow, read_scores, read_table
 
 THUMBNAIL = 96  # pixels of the longer side
@@ -95,9 +98,6 @@ def write_report(
         facts (Mapping[str, str]): More to say on the page.
         name (str): Of what was predicted, for the page's title.
         um_per_px (float or str, optional): What was said of all images.
-
-    Returns:
-        Differential: What was written.
 
     Raises:
         InputError: A file cannot be written.
@@ -237,11 +237,7 @@ def choose(
             heappush(kept, item)
         elif item > kept[0]:
             heapreplace(kept, item)
-    return [row for _, _, _, row in sorted(kept, key=_number, reverse=True)]
-
-
-def _number(item: tuple) -> int:
-    return item[2]
+    return [row for *_, row in sorted(kept, key=itemgetter(2), reverse=True)]
 
 
 def _slide_shares(
@@ -293,3 +289,57 @@ def _thumbnail(path: str, source: CellList) -> bytes:
         image = cv2.resize(image, (width, height), None, 0, 0, cv2.INTER_AREA)
     quality = [cv2.IMWRITE_JPEG_QUALITY, 85]
     return cv2.imencode('.jpg', image, quality)[1].tobytes()
+
+
+def prediction_facts(
+    bundle_file: str | Path,
+    bundle: Bundle,
+    cells: str | Path,
+    record: PredictionRecord,
+    corrections: str | Path | None,
+) -> dict[str, str]:
+    """Rows of the page's "About": text by label, of a finished prediction."""
+    known, held = record.finished, bundle.validation
+    rate = record.identity['error_rate']
+    support = np.bincount(held.labels, minlength=len(bundle.classes))
+    few = [
+        code
+        for code, kept in zip(
+            bundle.classes, is_promised(support, rate), strict=True
+        )
+        if not kept
+    ]
+    given = record.identity.get('um_per_px')
+    scale = 'as listed (column um_per_px), or as each file says, if it does'
+    if given:
+        scale = f'--um-per-px {given}'
+        scale += ': the field of training' if given == SAME else ''
+    facts = {
+        'Model': printable(Path(bundle_file).name),
+        'Method': str(bundle.info.get('method', 'not said')),
+        'Digest of the model': bundle.digest,
+        'Accuracy on calibration images': f'{accuracy_text(bundle)} of '
+        f'{len(held.labels):,}',
+        'Images': f'{printable(str(cells))}: {known["predicted"]:,} predicted'
+        f', {known["skipped"]:,} skipped (listed in skipped.csv)',
+        'Training images': str(noted_scale(bundle.info) or 'scale not said'),
+        'Scale of the images': scale,
+        'Predicted': f'{known["time"]}, bm_plugins {known["version"]}',
+        'Flag "unsure"': 'not exactly one class is left where the set of '
+        f'classes may miss the true one in {100 * rate:g} % of the '
+        'cells of each class that are like the calibration images'
+        + (f'; too few of these for {", ".join(few)}' if few else ''),
+        'Flag "unlike"': 'farther from the training cells, by its features, '
+        f'than {100 * LIKE:g} % of the calibration images',
+    }
+    if corrections:
+        facts['Corrections'] = printable(Path(corrections).name)
+    return facts
+
+
+def name_of(cells: str | Path) -> str:
+    """What a report calls a folder, CSV file or pattern of cells."""
+    path = Path(cells)
+    if path.is_dir():
+        return printable(path.resolve().name)
+    return printable(path.stem if path.is_file() else str(cells))

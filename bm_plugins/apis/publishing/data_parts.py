@@ -1,12 +1,18 @@
 """The images that a bundle is made from and measured on."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bm_plugins.datasets import Matek
-from bm_plugins.datasets.manifest import read_manifest
+from bm_plugins.datasets.manifest import read_manifest, read_stamp
+from bm_plugins.datasets.scale import (
+    Scale,
+    measure_scale,
+    noted_scale,
+    parse_um_per_px,
+)
 from bm_plugins.datasets.splits.parts_of_fold import parse_split, parts_of
 from bm_plugins.errors import InputError
 
@@ -47,9 +53,6 @@ def make_parts(settings: Settings, calibration: str = 'val') -> Parts:
             of the test images calibrate, and the other half are measured, for
             models that were trained on the val part too. Defaults to
             ``'val'``.
-
-    Returns:
-        Parts: The parts.
 
     Raises:
         InputError: A part is missing, empty or too small, has other classes
@@ -98,6 +101,32 @@ def make_parts(settings: Settings, calibration: str = 'val') -> Parts:
             f'{" ".join(classes)}: give both data sets the same metainfo.'
         )
     return Parts(train, held, test, *texts)
+
+
+def training_scale(
+    part: Matek, um_per_px: float | str | None = None
+) -> Scale | None:
+    """Size and µm per pixel of a collection's images.
+
+    Args:
+        part (Matek): Some of its images.
+        um_per_px (float or str, optional): What a person says. Defaults to
+            None: what the manifest's stamp says; of an earlier version's,
+            which says nothing, some 2,000 of the images themselves.
+
+    Returns:
+        Scale or None: None where no image can be read.
+
+    Raises:
+        InputError: It is no scale of a microscope.
+    """
+    given = parse_um_per_px(um_per_px, same=False)
+    scale = noted_scale(read_stamp(part.ann_file))
+    if scale is None:
+        rows = range(0, len(part), -(-len(part) // 2000))
+        files = [part.get_data_info(row)['img_path'] for row in rows]
+        return measure_scale(files, given)
+    return replace(scale, um_per_px=given or scale.um_per_px)
 
 
 def _dataset(config: dict, split: str | tuple[str, ...], **more) -> Matek:

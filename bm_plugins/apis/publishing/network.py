@@ -1,14 +1,23 @@
-"""The network of a bundle from a config and a checkpoint."""
+"""The network of a bundle, and what it says of images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from mmpretrain.registry import MODELS
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from bm_plugins import plugins  # noqa: F401
+from bm_plugins.apis.bundle.bundle import Reference
 from bm_plugins.apis.bundle.bundle_model import BundleModel
+from bm_plugins.apis.bundle.feature_graph import write_graph
+from bm_plugins.apis.bundle.read_cell import CellReader
 from bm_plugins.compat.quiet_logs import warnings_only
+from bm_plugins.datasets import Matek
+from bm_plugins.datasets.image_io import read_image
 from bm_plugins.engine.checkpoints.checkpoint_keys import (
     backbone_weights,
     check_classes,
@@ -16,13 +25,13 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
     model_weights,
 )
 from bm_plugins.engine.features.features import backbone_features
-from bm_plugins.errors import InputError
-from bm_plugins.evaluation.linear.probe import (
-    LinearProbe,
-    fit_linear_probe,
-)
+from bm_plugins.errors import InputError, first_line
+from bm_plugins.evaluation.linear.probe import LinearProbe, fit_linear_probe
+from bm_plugins.utils.progress import track
 
 from .settings import Settings
+
+_SIDE = 64  # pixels of the longer side of a reference cell's picture
 
 
 def make_network(
@@ -86,6 +95,61 @@ def _check_length(model: BundleModel, size: tuple[int, int]) -> None:
         )
 
 
+class _Images(Dataset):
+    """Image files, read as a bundle reads them."""
+
+    def __init__(self, files: Sequence[str], reader: CellReader) -> None:
+        self.files = files
+        self.reader = reader
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.reader(self.files[index])
+
+
+@torch.no_grad()
+def network_outputs(
+    model: BundleModel,
+    files: Sequence[str],
+    reader: CellReader,
+    batch_size: int = 64,
+    num_workers: int = 0,
+    title: str = 'Images',
+) -> tuple[Tensor, Tensor]:
+    """Features and logits of image files, in their order.
+
+    Args:
+        model (BundleModel): On any device, in evaluation mode.
+        files (Sequence[str]): Image files (N,).
+        reader (CellReader): Of the same bundle.
+        batch_size (int): Images at once. Defaults to 64.
+        num_workers (int): Processes that read. Defaults to 0: this one.
+        title (str): For the progress bar.
+
+    Returns:
+        tuple[Tensor, Tensor]: Features (N, D) and logits (N, C), float32, on
+        the CPU.
+
+    Raises:
+        UnreadableImage: An image cannot be read.
+    """
+    loader = DataLoader(
+        _Images(files, reader), batch_size, num_workers=num_workers
+    )
+    tables = None
+    at = 0
+    for images in track(loader, title, what='batches'):
+        found = model(images.to(model.mean.device))
+        if tables is None:  # one place an image: never a second copy of all
+            tables = [torch.empty(len(files), part.size(1)) for part in found]
+        for table, part in zip(tables, found, strict=True):
+            table[at : at + len(part)] = part
+        at += len(images)
+    return tables[0], tables[1]
+
+
 def fit_classifier(
     model: BundleModel,
     settings: Settings,
@@ -96,15 +160,12 @@ def fit_classifier(
     """Fit the classifier of a frozen network, in place.
 
     Args:
-        model (BundleModel): The network.
+        model (BundleModel): Its classifier is overwritten.
         settings (Settings): Regularisations to choose from, and how the
             classes are weighted.
         features (Tensor): Training features (N, D), overwritten.
         labels (Tensor): Classes (N,).
         say (Callable, optional): As for :func:`fit_linear_probe`.
-
-    Returns:
-        LinearProbe: What was fitted.
     """
     device = model.fc.weight.device
     probe = fit_linear_probe(
@@ -120,3 +181,59 @@ def fit_classifier(
         model.fc.weight.copy_(probe.weight)
         model.fc.bias.copy_(probe.bias)
     return probe
+
+
+def make_reference(
+    dataset: Matek, rows: list[int], features: Tensor
+) -> Reference:
+    """Features, labels, paths and small pictures of some training cells.
+
+    Args:
+        dataset (Matek): The training part, labelled.
+        rows (list[int]): Indices (M,) of the cells, as
+            :func:`.some_of_each` chooses them.
+        features (Tensor): Their features (M, D).
+
+    Returns:
+        Reference: The cells; features as float16.
+    """
+    cells = [dataset.get_data_info(row) for row in rows]
+    return Reference(
+        features.half().numpy(),
+        np.array([cell['gt_label'] for cell in cells]),
+        tuple(cell['path'] for cell in cells),
+        tuple(
+            small_picture(cell['img_path'], cell.get('bits')) for cell in cells
+        ),
+    )
+
+
+def small_picture(file: str | Path, bits: int | None = None) -> bytes:
+    """An image as a JPEG file of 64 pixels a side at most.
+
+    ``bits`` is as for :func:`read_image`.
+    """
+    image = read_image(str(file), bits=bits)
+    scale = min(1, _SIDE / max(image.shape[:2]))
+    small = cv2.resize(
+        image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
+    return cv2.imencode('.jpg', small)[1].tobytes()
+
+
+def graph_of(
+    model: BundleModel, size: tuple[int, int], say: Callable[[str], None]
+) -> bytes:
+    """For predictions without torch; a bundle does without it, too.
+
+    Moves the network to the CPU. Arguments as for :func:`write_graph`;
+    ``say`` is told why there is none.
+    """
+    try:
+        return write_graph(model.cpu(), size)
+    except Exception as error:  # the exporter's own have no common class
+        say(
+            'The network cannot be written as ONNX, so that predictions need '
+            f'torch ({type(error).__name__}: {first_line(error)}).'
+        )
+        return b''

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,31 +10,25 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from bm_plugins.apis.bundle.bundle import Bundle, Validation
-from bm_plugins.apis.bundle.bundle_model import BundleModel
-from bm_plugins.apis.bundle.feature_graph import write_graph
 from bm_plugins.apis.bundle.read_cell import CellReader
-from bm_plugins.compat.safe_loading import config_text, load
+from bm_plugins.compat.safe_loading import load
 from bm_plugins.datasets import Matek
 from bm_plugins.engine.features.features import some_of_each
-from bm_plugins.errors import InputError, first_line
+from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.feature_distance import knn_distance
-from bm_plugins.utils.config_text import parse_config
 
-from .card import write_card
-from .data_parts import Parts, make_parts
+from .card import origin, prior_cautions, write_card
+from .data_parts import make_parts, training_scale
 from .figures import bundle_figures, temperature_of
-from .info import origin, prior_cautions, training_scale
-from .network import fit_classifier, make_network
-from .outputs import network_outputs
-from .reference import make_reference
-from .settings import Settings, read_settings
-from .training import (
-    EQUAL,
-    NATURAL,
-    Training,
-    check_unseen,
-    read_training,
+from .network import (
+    fit_classifier,
+    graph_of,
+    make_network,
+    make_reference,
+    network_outputs,
 )
+from .settings import read_settings
+from .training import check_unseen, prior_of, training_of
 
 
 def publish(
@@ -76,28 +69,25 @@ def publish(
     if per_class < 1:
         raise InputError(f'--per-class {per_class}: expected 1 or more.')
     init_default_scope('mmpretrain')
+    checkpoint = str(checkpoint)
     settings = read_settings(cfg)
-    state = load(str(checkpoint), 'cpu')
+    state = load(checkpoint, 'cpu')
     parts = make_parts(settings, calibration)
     scale = training_scale(parts.train, um_per_px)
     classes = tuple(parts.test.metainfo['classes'])
-    model = make_network(settings, state, classes, str(checkpoint))
-    training = _training(cfg, settings, state, config_text(str(checkpoint)))
+    model = make_network(settings, state, classes, checkpoint)
+    training = training_of(cfg, settings, state, checkpoint)
     del state
-    seen = _check_seen(training, parts, checkpoint, calibration)
+    seen = check_unseen(training, parts, checkpoint, calibration)
+    prior = prior_of(settings, training, parts)
 
     def outputs(part: Matek, name: str, rows: list[int] | None = None):
         rows = range(len(part)) if rows is None else rows
         files = [part.get_data_info(row)['img_path'] for row in rows]
         say(f'{name}: {len(files)} images.')
-        return network_outputs(
-            model,
-            files,
-            CellReader(settings, part.bits),
-            settings.batch_size,
-            settings.num_workers,
-            name,
-        )
+        reader = CellReader(settings, part.bits)
+        sizes = settings.batch_size, settings.num_workers
+        return network_outputs(model, files, reader, *sizes, name)
 
     rows = some_of_each(parts.train, per_class)
     l2 = None
@@ -122,22 +112,21 @@ def publish(
         return Validation(logits.numpy(), labels, distances)
 
     validation = measured(parts.calibration, 'Calibration')
-    prior = _prior(settings, training, parts)
+    test = measured(parts.test, 'Test part')
+    graph = graph_of(model, settings.size, say)
     shares = np.array(prior['shares'])
     temperature, off = temperature_of(
         validation.logits, validation.labels, shares
     )
-    test = measured(parts.test, 'Test part')
     figures = bundle_figures(validation, temperature, test, classes, shares)
     info = dict(
         origin(cfg, checkpoint, settings, training, parts, seen, l2),
-        prior=prior,
+        prior=dict(prior, agrees=not off),
         scale=scale and asdict(scale),
         reference=len(rows),
         per_class=per_class,
         figures=[asdict(figure) for figure in figures.values()],
     )
-    info['prior']['agrees'] = not off
     info['cautions'] += prior_cautions(off, classes)
     full_names = tuple(parts.test.metainfo.get('full_names', classes))
     return Bundle(
@@ -156,71 +145,5 @@ def publish(
         reference=reference,
         info=info,
         card=write_card(info, classes, full_names, temperature),
-        graph=_graph(model, settings.size, say),
+        graph=graph,
     )
-
-
-def _graph(
-    model: BundleModel, size: tuple[int, int], say: Callable[[str], None]
-) -> bytes:
-    """For predictions without torch; a bundle does without it, too."""
-    try:
-        return write_graph(model.cpu(), size)
-    except Exception as error:  # the exporter's own have no common class
-        say(
-            'The network cannot be written as ONNX, so that predictions need '
-            f'torch ({type(error).__name__}: {first_line(error)}).'
-        )
-        return b''
-
-
-def _prior(
-    settings: Settings, training: Training, parts: Parts
-) -> dict[str, Any]:
-    """Shares that the classifier was fitted for, and those it was tried on."""
-    number = len(parts.train.metainfo['classes'])
-    counts, held = (
-        np.bincount(part.get_gt_labels(), minlength=number)
-        for part in (parts.train, parts.calibration)
-    )
-    if settings.supervised:
-        shares, text = training.shares(counts)
-    elif settings.class_weight is None:
-        shares, text = counts / counts.sum(), NATURAL
-    else:
-        shares, text = (counts > 0) / (counts > 0).sum(), EQUAL
-    calibration = (held / held.sum()).tolist()
-    return dict(shares=shares.tolist(), text=text, calibration=calibration)
-
-
-def _training(
-    cfg: Config, settings: Settings, state: dict, text: str
-) -> Training:
-    """By the checkpoint's own record; else a supervised config is believed."""
-    try:
-        classes = tuple(state['meta']['dataset_meta']['classes'])
-    except (KeyError, TypeError):  # written by others
-        classes = ()
-    training = read_training(parse_config(text), classes)
-    if training.dataset is None and settings.supervised:
-        training = read_training(cfg.to_dict(), classes)
-    return training
-
-
-def _check_seen(
-    training: Training, parts: Parts, checkpoint: str | Path, calibration: str
-) -> tuple[int | None, int | None]:
-    advice = 'Give a checkpoint that was trained without the test part.'
-    test = check_unseen(
-        training, parts.test, str(checkpoint), 'measured', advice
-    )
-    if calibration != 'test':
-        advice = (
-            'Train it anew with --cfg-options '
-            'train_dataloader.dataset.split=train, or calibrate on half of '
-            'the test part: --calibration test.'
-        )
-    held = check_unseen(
-        training, parts.calibration, str(checkpoint), 'calibrated', advice
-    )
-    return held, test

@@ -61,9 +61,6 @@ def read_settings(cfg: Config) -> Settings:
     Args:
         cfg (Config): Of a linear evaluation or of a supervised training.
 
-    Returns:
-        Settings: Its settings.
-
     Raises:
         InputError: It is neither, or holds something that a bundle cannot
             reproduce; the message names it.

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.config import Config
 
+from bm_plugins.compat.safe_loading import config_text
 from bm_plugins.datasets import Matek
 from bm_plugins.datasets.layout import find_image_folder
 from bm_plugins.datasets.manifest import read_manifest
@@ -19,6 +21,10 @@ from bm_plugins.datasets.splits.parts_of_fold import (
 )
 from bm_plugins.errors import InputError
 from bm_plugins.models.losses.weighted_cross_entropy import class_weights
+from bm_plugins.utils.config_text import parse_config
+
+from .data_parts import Parts
+from .settings import Settings
 
 EQUAL = 'each class that has training images equally often'
 NATURAL = 'each class as often as among its training images'
@@ -124,6 +130,27 @@ def read_training(
         return Training()
 
 
+def training_of(
+    cfg: Config, settings: Settings, state: dict, checkpoint: str
+) -> Training:
+    """By the checkpoint's own record; else a supervised config is believed.
+
+    Args:
+        cfg (Config): To publish by.
+        settings (Settings): Of the config.
+        state (dict): The checkpoint.
+        checkpoint (str): Its file.
+    """
+    try:
+        classes = tuple(state['meta']['dataset_meta']['classes'])
+    except (KeyError, TypeError):  # written by others
+        classes = ()
+    training = read_training(parse_config(config_text(checkpoint)), classes)
+    if training.dataset is None and settings.supervised:
+        training = read_training(cfg.to_dict(), classes)
+    return training
+
+
 def count_seen(training: Training, dataset: Matek) -> int | None:
     """How many images of a data set the training saw.
 
@@ -168,34 +195,67 @@ def count_seen(training: Training, dataset: Matek) -> int | None:
 
 
 def check_unseen(
-    training: Training, dataset: Matek, checkpoint: str, use: str, advice: str
-) -> int | None:
+    training: Training, parts: Parts, checkpoint: str, calibration: str
+) -> tuple[int | None, int | None]:
     """Refuse images whose labels the training saw.
 
     Args:
         training (Training): Of the checkpoint.
-        dataset (Matek): Images to calibrate or measure on.
+        parts (Parts): Images to calibrate and to measure on.
         checkpoint (str): Its file, for the error.
-        use (str): What they are for, as ``calibrated``.
-        advice (str): What to do, for the error.
+        calibration (str): As for :func:`make_parts`.
 
     Returns:
-        int or None: As :func:`count_seen`; more than 0 only where the
-        training read no labels.
+        tuple[int or None, int or None]: :func:`count_seen` of the calibration
+        and of the test images; more than 0 only where the training read no
+        labels.
 
     Raises:
         InputError: It read labels, and saw some of the images.
     """
-    seen = count_seen(training, dataset)
-    if seen and training.labels:
-        raise InputError(
-            f'checkpoint {checkpoint} was trained ({training.method}) with '
-            f'the labels of {seen} of the {len(dataset)} '
-            f'{"/".join(dataset.split)} images on which it is to be {use} '
-            f"(its training's train_dataloader.dataset.split is "
-            f'{training.parts}), which would look too good. {advice}'
-        )
-    return seen
+    other = 'Give a checkpoint that was trained without the test part.'
+    anew = (
+        'Train it anew with --cfg-options '
+        'train_dataloader.dataset.split=train, or calibrate on half of the '
+        'test part: --calibration test.'
+    )
+    advice = other if calibration == 'test' else anew
+    found = []
+    for part, use, what in (
+        (parts.test, 'measured', other),
+        (parts.calibration, 'calibrated', advice),
+    ):
+        seen = count_seen(training, part)
+        if seen and training.labels:
+            raise InputError(
+                f'checkpoint {checkpoint} was trained ({training.method}) '
+                f'with the labels of {seen} of the {len(part)} '
+                f'{"/".join(part.split)} images on which it is to be {use} '
+                f"(its training's train_dataloader.dataset.split is "
+                f'{training.parts}), which would look too good. {what}'
+            )
+        found.append(seen)
+    test, held = found
+    return held, test
+
+
+def prior_of(
+    settings: Settings, training: Training, parts: Parts
+) -> dict[str, Any]:
+    """Shares that the classifier was fitted for, and those it was tried on."""
+    number = len(parts.train.metainfo['classes'])
+    counts, held = (
+        np.bincount(part.get_gt_labels(), minlength=number)
+        for part in (parts.train, parts.calibration)
+    )
+    if settings.supervised:
+        shares, text = training.shares(counts)
+    elif settings.class_weight is None:
+        shares, text = counts / counts.sum(), NATURAL
+    else:
+        shares, text = (counts > 0) / (counts > 0).sum(), EQUAL
+    calibration = (held / held.sum()).tolist()
+    return dict(shares=shares.tolist(), text=text, calibration=calibration)
 
 
 def _weighted_loss(model: Mapping[str, Any]) -> dict:

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from bm_plugins import plugins  # noqa: F401
 from bm_plugins.compat.quiet_logs import warnings_only
+from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
 from bm_plugins.engine.runner import MarrowRunner
 from bm_plugins.errors import InputError
 
@@ -65,6 +66,32 @@ def load_weights(file: str | Path) -> dict:
         )
     with warnings_only():
         return CheckpointLoader.load_checkpoint(str(file), 'cpu')
+
+
+def pretrained_model(cfg: Config, checkpoint: str | None) -> nn.Module:
+    """The model of a config with a test part, with a checkpoint's backbone.
+
+    Args:
+        cfg (Config): A linear evaluation or supervised config.
+        checkpoint (str, optional): Any checkpoint with its backbone; None
+            for the initial state.
+
+    Raises:
+        InputError: The config has no test part, or the checkpoint does not
+            fit.
+    """
+    if 'test_dataloader' not in cfg:
+        raise InputError(
+            'the config has no test part: give the linear_*.py config of the '
+            'backbone.'
+        )
+    model = build_model(cfg)
+    if checkpoint is not None:
+        weights = load_weights(checkpoint)
+        model.backbone.load_state_dict(
+            backbone_weights(weights, model.backbone, checkpoint)
+        )
+    return model
 
 
 def features_of(

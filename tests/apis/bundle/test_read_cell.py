@@ -42,8 +42,8 @@ def test_what_is_said_goes_before_what_the_file_says(tmp_path):
     file = tmp_path / 'a.png'
     wide = rings(192)
     Image.fromarray(wide).save(file, dpi=(254_000, 254_000))  # 0.1 µm
-    middle = CellReader(tiny_bundle()).resize(wide[48:144, 48:144])
-    whole = CellReader(tiny_bundle()).resize(wide)
+    middle = CellReader(tiny_bundle()).fit(wide[48:144, 48:144])[0]
+    whole = CellReader(tiny_bundle()).fit(wide)[0]
     by_file = CellReader(trained(0.1))
     cell, field = by_file.read(file)
     assert (cell == middle).all() and field == 'wide'
@@ -53,7 +53,7 @@ def test_what_is_said_goes_before_what_the_file_says(tmp_path):
     cell, field = CellReader(trained(0.1), None, 'same').fit(wide, file, 0.1)
     assert (cell == whole).all() and field == ''
     by_hand = CellReader(trained(0.1), None, '0,1')
-    assert (by_hand.resize(wide, 0.05) == middle).all()
+    assert (by_hand.fit(wide, None, 0.05)[0] == middle).all()
     # Nothing to compare with: the size tells.
     cell, field = CellReader(trained(None)).read(file)
     assert (cell == whole).all() and field == 'size'

@@ -1,14 +1,17 @@
 """Single cells explained."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from sklearn.neighbors import NearestNeighbors
 
 from bm_plugins.apis.bundle.bundle_model import build_model
 from bm_plugins.apis.explanation.explain import (
-    class_index,
     explain,
+    nearest_cells,
     read_cells,
 )
 from bm_plugins.errors import InputError
@@ -45,9 +48,8 @@ def test_each_cell_by_itself(files):
 
 def test_wrong_inputs(files, tmp_path):
     bundle = tiny_bundle()
-    assert class_index(bundle, None) is None
     with pytest.raises(InputError, match='--class XYZ.*BLA LYT NGS'):
-        class_index(bundle, 'XYZ')
+        next(explain(bundle, files, 'XYZ'))
     for wrong in (tmp_path / 'none.jpg', tmp_path):
         with pytest.raises(InputError, match='is no file'):
             read_cells(bundle, [files[0], wrong])
@@ -75,3 +77,26 @@ def test_another_field_is_said(files, capsys):
     assert 'warning' not in capsys.readouterr().out
     read_cells(bundle, files, 0.1)
     assert '(100.0 %) show less around' in capsys.readouterr().out
+
+
+def test_as_scikit_learn():
+    reference = tiny_bundle().reference
+    features = torch.randn(5, 64)
+    similarities, rows = nearest_cells(features, reference, 6)
+    other = NearestNeighbors(n_neighbors=6, metric='cosine')
+    other.fit(reference.features.astype(float))
+    distances, expected = other.kneighbors(features.double())
+    assert np.array_equal(rows, expected)
+    np.testing.assert_allclose(1 - similarities, distances, atol=1e-6)
+
+
+def test_wrong_numbers():
+    reference, cell = tiny_bundle().reference, torch.randn(1, 64)
+    assert nearest_cells(cell, reference, 99)[1].shape == (1, 30)
+    with pytest.raises(InputError, match='--nearest 0'):
+        nearest_cells(cell, reference, 0)
+    with pytest.raises(InputError, match='64 features a cell.*gives 8'):
+        nearest_cells(cell[:, :8], reference, 3)
+    empty = replace(reference, features=reference.features[:0])
+    with pytest.raises(InputError, match='no reference cells'):
+        nearest_cells(cell, empty, 3)

@@ -7,9 +7,8 @@ import torch
 
 from bm_plugins.apis.bundle.bundle import Reference
 from bm_plugins.apis.exporting.check import (
-    batches,
-    check_difference,
     check_images,
+    check_outputs,
     largest_difference,
     outputs_of,
 )
@@ -48,11 +47,16 @@ def test_no_images(tmp_path):
 
 
 def test_batches_of_other_sizes_than_the_example():
-    values = torch.arange(9).view(9, 1, 1, 1)
-    assert [len(part) for part in batches(values)] == [1, 5, 3]
-    assert [len(part) for part in batches(values[:1])] == [1]
-    (found,) = outputs_of(lambda batch: (2 * batch,), values)
-    assert torch.equal(found, 2 * values)
+    values, sizes = torch.arange(9).view(9, 1, 1, 1), []
+
+    def run(batch):
+        sizes.append(len(batch))
+        return (2 * batch,)
+
+    (found,) = outputs_of(run, values)
+    assert torch.equal(found, 2 * values) and sizes == [1, 5, 3]
+    outputs_of(run, values[:1])
+    assert sizes[3:] == [1]
 
 
 def test_difference_by_hand():
@@ -69,7 +73,13 @@ def test_difference_by_hand():
 
 
 def test_difference_over_the_tolerance():
-    check_difference('model.onnx', 1e-4)
+    images = torch.zeros(2, 1, 1, 1, dtype=torch.float64)
+
+    def check(gap):
+        expected = (images,)
+        return check_outputs('a.onnx', lambda x: (x + gap,), images, expected)
+
+    assert check(1e-4) == 1e-4
     for wrong in (1.01e-4, float('inf'), float('nan')):
-        with pytest.raises(InputError, match='model.onnx differs'):
-            check_difference('model.onnx', wrong)
+        with pytest.raises(InputError, match='a.onnx differs'):
+            check(wrong)

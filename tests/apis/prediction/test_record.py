@@ -21,7 +21,11 @@ def test_goes_on_and_is_complete(tmp_path):
     for name in ('predictions.csv', 'skipped.csv'):
         (tmp_path / name).write_text('x')
     again.finish(predicted=3)
-    again.note_report(dict(cells=5))
+    with pytest.raises(OSError), again.remade_report(dict(cells=4)):
+        raise OSError
+    assert again.report is None
+    with again.remade_report(dict(cells=5)):
+        assert again.report is None
     again.release()
     assert not again.parts.exists()
     complete = PredictionRecord(tmp_path, IDENTITY)

@@ -9,7 +9,11 @@ import pytest
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
 from bm_plugins.apis.prediction.cell_list import list_cells
 from bm_plugins.apis.prediction.chunks import PredictionParts
-from bm_plugins.apis.prediction.share import number_of_chunks, predict_share
+from bm_plugins.apis.prediction.share import (
+    CellImages,
+    predict_share,
+    read_chunks,
+)
 from tests.apis.tiny_bundle import tiny_bundle
 
 
@@ -29,9 +33,10 @@ def cells(tmp_path):
 
 
 def share(cells, folder, key='key'):
-    parts = PredictionParts(folder, key)
+    parts = PredictionParts(folder, key, len(cells), 3)
     predictor = CellPredictor(tiny_bundle(), 'cpu')
-    return predict_share(predictor, cells, parts, 3, 2, 0, True)
+    images = CellImages(cells, predictor.bundle)
+    return predict_share(predictor, images, parts, 2, 0, True)
 
 
 def _of_two(cells, folder):
@@ -39,11 +44,10 @@ def _of_two(cells, folder):
 
 
 def test_two_processes_make_what_one_makes(cells, tmp_path, run_ranks):
-    assert number_of_chunks(cells, 3) == 4
     assert share(cells, tmp_path / 'one') == 0
     run_ranks(_of_two, 2, cells, tmp_path / 'two')
     one, two = (
-        [PredictionParts(tmp_path / n, 'key').read(i) for i in range(4)]
+        [PredictionParts(tmp_path / n, 'key', 11, 3).read(i) for i in range(4)]
         for n in ('one', 'two')
     )
     for a, b in zip(one, two, strict=True):
@@ -68,7 +72,39 @@ def test_only_missing_and_damaged_parts_are_made(cells, tmp_path):
     kept = [files[i].stat().st_mtime_ns for i in (0, 3)]
     assert share(cells, folder) == 2
     assert [files[i].stat().st_mtime_ns for i in (0, 3)] == kept
-    again = PredictionParts(folder, 'key')
+    again = PredictionParts(folder, 'key', 11, 3)
     assert all(again.has(i) for i in range(4))
     assert share(cells, folder) == 4
     assert share(cells, folder, 'other') == 0
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_no_batch_spans_two_chunks_and_faults_keep_their_place(
+    tmp_path, workers
+):
+    for i in range(10):
+        image = np.full((50, 50, 3), 20 * i, np.uint8)
+        cv2.imwrite(str(tmp_path / f'{i}.png'), image)
+    (tmp_path / '4.png').write_bytes(b'')
+    images = CellImages(list_cells(tmp_path), tiny_bundle())
+    chunks = [range(0, 5), range(7, 10)]
+    batches = list(read_chunks(images, chunks, 2, workers))
+    levels = [[int(x[0, 0, 0]) for x in batch] for batch, *_ in batches]
+    assert levels == [[0, 20], [40, 60], [], [140, 160], [180]]
+    assert [len(faults) for _, faults, _ in batches] == [2, 2, 1, 2, 1]
+    assert batches[2][1] == ['empty file']
+    assert all(batch.dtype == np.uint8 for batch, *_ in batches)
+
+
+def test_16_bit_files_are_read_by_the_range_of_all(tmp_path):
+    """Of a folder, a list and a pattern: 1000 / 16, not 1000 / 4."""
+    image = np.full((48, 48, 3), 1000, np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    image[:9] = 4095
+    cv2.imwrite(str(tmp_path / 'b.tif'), image)
+    (tmp_path / 'list.csv').write_text('path\na.png\nb.tif\n')
+    for source in ('', 'list.csv', '*'):
+        images = CellImages(list_cells(f'{tmp_path}/{source}'), tiny_bundle())
+        assert images.cells.bits == 12
+        for image, _ in (images[0], images[1]):
+            assert image[:, -1, 0].tolist() == [62, 62, 62]

@@ -1,9 +1,111 @@
-"""The model card."""
+"""A bundle's record and its model card."""
 
-from dataclasses import asdict
+import json
+import re
+from dataclasses import asdict, replace
+from hashlib import sha256
 
-from bm_plugins.apis.publishing.card import write_card
+import pytest
+from mmengine.registry import init_default_scope
+
+from bm_plugins import __version__
+from bm_plugins.apis.publishing.card import origin, write_card
+from bm_plugins.apis.publishing.data_parts import make_parts
+from bm_plugins.apis.publishing.settings import read_settings
+from bm_plugins.apis.publishing.training import Training
+from bm_plugins.datasets.synthetic.collection import MARKER
 from bm_plugins.evaluation.metrics.scores import Figure
+from tests.apis.tiny_publish import config, manifest_of
+
+SWAV = Training(
+    'SwAV', False, dict(data_root='a/matek', split=('train', 'val'))
+)
+
+
+@pytest.fixture
+def made(cells, tmp_path):
+    def make(training, seen, l2=0.1, supervised=False, synthetic=()):
+        init_default_scope('mmpretrain')
+        cfg = config(cells, manifest_of(cells), supervised)
+        settings = read_settings(cfg)
+        file = tmp_path / 'epoch_1.pth'
+        file.write_bytes(b'weights')
+        parts = make_parts(settings)
+        (tmp_path / MARKER).touch()
+        for name in synthetic:
+            getattr(parts, name).data_root = str(tmp_path)
+        return origin(cfg, file, settings, training, parts, seen, l2)
+
+    return make
+
+
+def test_record(made, cells):
+    found = made(SWAV, (21, 0))
+    assert found['counts'] == dict(
+        ABE=[3, 3, 2], BLA=[14, 10, 6], LYT=[11, 8, 5]
+    )
+    assert found['totals'] == [28, 21, 13]
+    assert found['checkpoint_sha256'] == sha256(b'weights').hexdigest()
+    manifest = manifest_of(cells)
+    assert (
+        found['manifest_sha256'] == sha256(manifest.read_bytes()).hexdigest()
+    )
+    assert found['checkpoint'] == 'epoch_1.pth'
+    assert found['code']['bm_plugins'] == __version__
+    assert found['method'] == 'SwAV features with a linear classifier'
+    assert (
+        'trained without labels on train+val of matek'
+        in found['training_text']
+    )
+    assert 'Of the 21 calibration images it saw 21' in found['training_text']
+    assert '28 images of train, L2 0.1 ' in found['classifier_text']
+    assert found['untrained'] == found['unmeasured'] == []
+    assert found['synthetic'] == ''
+    assert str(cells.parent) not in json.dumps(found)
+
+
+def test_what_is_unknown_is_said(made):
+    found = made(Training(), (None, None))
+    assert 'unknown' in found['training_text']
+    assert found['training']['parts'] == 'unknown'
+    assert found['method'].startswith('Pretrained')
+    assert any('is unknown' in caution for caution in found['cautions'])
+    # No labels were read, whatever it saw.
+    assert len(made(SWAV, (None, None))['cautions']) == 1
+
+
+def test_cautions(made):
+    (few,) = made(SWAV, (0, 0))['cautions']
+    assert '21 calibration images are too few' in few
+    seen, _ = made(SWAV, (21, 0))['cautions']
+    assert 'saw 21 of the calibration images, without labels' in seen
+    started = made(replace(SWAV, started_from='a.pth'), (21, 0))
+    assert any('a.pth' in caution for caution in started['cautions'])
+    assert 'started from the weights a.pth' in started['training_text']
+    chosen = Training(
+        'ImageClassifier',
+        True,
+        dict(data_root='matek', split='train'),
+        chosen_on='val',
+    )
+    found = made(chosen, (0, 0), None, True)
+    assert any('epoch was chosen' in c for c in found['cautions'])
+    assert found['method'] == 'Supervised classifier'
+    assert 'trained with the backbone' in found['classifier_text']
+
+
+@pytest.mark.parametrize(
+    ('parts', 'said'),
+    [
+        (('train', 'test'), 'trained and measured on.*what it says of real'),
+        (('train',), 'trained on synthetic cells: what it says of real'),
+        (('test',), 'measured on synthetic cells: its figures say nothing'),
+    ],
+)
+def test_synthetic_cells(made, parts, said):
+    found = made(SWAV, (0, 0), synthetic=parts)['synthetic']
+    assert re.search(said, found)
+
 
 CLASSES, NAMES = ('A', 'B', 'C'), ('Alpha', 'Beta | two', 'Gamma')
 

@@ -3,9 +3,18 @@
 import pytest
 from mmengine.registry import init_default_scope
 
-from bm_plugins.apis.publishing.data_parts import MIN_CALIBRATION, make_parts
+from bm_plugins.apis.publishing.data_parts import (
+    MIN_CALIBRATION,
+    make_parts,
+    training_scale,
+)
 from bm_plugins.apis.publishing.settings import read_settings
-from bm_plugins.datasets.manifest import read_manifest
+from bm_plugins.datasets.manifest import (
+    read_manifest,
+    read_stamp,
+    write_stamp,
+)
+from bm_plugins.datasets.scale import Scale
 from bm_plugins.errors import InputError
 from tests.apis.tiny_publish import config, manifest_of
 
@@ -100,3 +109,20 @@ def test_too_few_images(parts, cells):
 def test_parts_that_do_not_fit(parts, option, message):
     with pytest.raises(InputError, match=message):
         parts(option)
+
+
+def test_scale_of_the_training_images(cells, tmp_path):
+    """By hand, else by the stamp, else by the images themselves."""
+    init_default_scope('mmpretrain')
+    manifest = tmp_path / 'split.csv'
+    manifest.write_bytes(manifest_of(cells).read_bytes())
+    train = make_parts(read_settings(config(cells, manifest))).train
+    assert train.ann_file == str(manifest) and read_stamp(manifest) is None
+    assert training_scale(train) == Scale(64, 64)
+    assert training_scale(train, '0.1') == Scale(64, 64, 0.1)
+    noted = dict(width=250, height=250, um_per_px=0.2, share=0.5)
+    write_stamp(manifest, dict(scale=noted))
+    assert training_scale(train) == Scale(**noted)
+    assert training_scale(train, 0.1) == Scale(250, 250, 0.1, 0.5)
+    with pytest.raises(InputError, match='--um-per-px same: expected'):
+        training_scale(train, 'same')

@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score
 
 from bm_plugins.apis.bundle.bundle import Validation
+from bm_plugins.apis.publishing.card import prior_cautions
 from bm_plugins.apis.publishing.figures import bundle_figures, temperature_of
-from bm_plugins.apis.publishing.info import prior_cautions
 from bm_plugins.evaluation.functional.calibration import (
     debiased_calibration_error,
     fit_temperature,

@@ -1,15 +1,27 @@
-"""Networks filled from checkpoints."""
+"""Networks filled from checkpoints, and what they say of files."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
-from bm_plugins.apis.publishing.network import fit_classifier, make_network
+from bm_plugins.apis.bundle.bundle_model import build_model
+from bm_plugins.apis.bundle.read_cell import CellReader
+from bm_plugins.apis.publishing.network import (
+    fit_classifier,
+    make_network,
+    make_reference,
+    network_outputs,
+    small_picture,
+)
 from bm_plugins.apis.publishing.settings import read_settings
 from bm_plugins.compat.safe_loading import load
-from bm_plugins.errors import InputError
+from bm_plugins.datasets import Matek
+from bm_plugins.errors import InputError, UnreadableImage
 from bm_plugins.evaluation.linear.probe import fit_linear_probe
+from tests.apis.tiny_bundle import tiny_bundle
 from tests.apis.tiny_publish import CODES, config, save_checkpoint
 
 
@@ -120,3 +132,59 @@ def test_broken_weights(settings, checkpoint):
     state['state_dict']['backbone.conv1.weight'][0] = torch.nan
     with pytest.raises(InputError, match='backbone.conv1.weight.*not finite'):
         make_network(settings(False), state, CODES, 'a.pth')
+
+
+def test_order_and_values(cells):
+    bundle = tiny_bundle()
+    model, reader = build_model(bundle), CellReader(bundle)
+    files = sorted(map(str, cells.rglob('*.jpg')))[::-5]
+    found = network_outputs(model, files, reader, 4, 1)
+    with torch.no_grad():
+        alone = [model(torch.from_numpy(reader(f))[None]) for f in files]
+    for table, parts in zip(found, zip(*alone, strict=True), strict=True):
+        torch.testing.assert_close(table, torch.cat(parts))
+
+
+def test_unreadable_image_is_named(cells):
+    bundle = tiny_bundle()
+    files = [str(cells / 'none.jpg')]
+    with pytest.raises(UnreadableImage, match='none.jpg'):
+        network_outputs(build_model(bundle), files, CellReader(bundle))
+
+
+def test_cells_are_the_chosen_ones(cells):
+    train = Matek(cells, split='train', metainfo=dict(classes=CODES))
+    rows = [0, 7, len(train) - 1]
+    found = make_reference(train, rows, torch.arange(6.0).view(3, 2) / 3)
+    assert found.features.dtype == np.float16
+    assert found.features[1].tolist() == [
+        float(np.float16(2 / 3)),
+        float(np.float16(1)),
+    ]
+    infos = [train.get_data_info(row) for row in rows]
+    assert found.paths == tuple(info['path'] for info in infos)
+    codes = [CODES[label] for label in found.labels]
+    assert codes == [path.split('/')[0] for path in found.paths]
+    for info, picture in zip(infos, found.pictures, strict=True):
+        image = cv2.imread(info['img_path'])  # 64 px, kept at its size
+        small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
+        assert small.shape == image.shape
+        assert np.abs(small.astype(int) - image).mean() < 6
+
+
+def test_large_image_is_made_small(tmp_path):
+    image = np.full((100, 250, 3), (200, 30, 90), np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    picture = small_picture(tmp_path / 'a.png')
+    assert picture[:2] == b'\xff\xd8'
+    small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
+    assert small.shape == (26, 64, 3)
+    assert np.abs(small.astype(int) - (200, 30, 90)).max() < 8
+
+
+def test_a_16_bit_image_is_shown_by_the_range_of_all(tmp_path):
+    image = np.full((20, 20, 3), 1000, np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.tif'), image)
+    picture = small_picture(tmp_path / 'a.tif', bits=12)
+    small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
+    assert np.abs(small.astype(int) - 1000 // 16).max() < 4

@@ -12,9 +12,9 @@ from bm_plugins.apis.bundle.bundle_model import build_model
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
 from bm_plugins.apis.bundle.read_cell import CellReader
 from bm_plugins.apis.publishing.data_parts import make_parts
-from bm_plugins.apis.publishing.publish import _prior, publish
+from bm_plugins.apis.publishing.publish import publish
 from bm_plugins.apis.publishing.settings import read_settings
-from bm_plugins.apis.publishing.training import Training
+from bm_plugins.apis.publishing.training import Training, prior_of
 from bm_plugins.datasets.manifest import read_manifest
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.calibration import fit_temperature
@@ -142,10 +142,10 @@ def test_mixture_that_the_classifier_is_fitted_for(swav, cells):
     # A probe without weights is fitted for the images as they are.
     settings = read_settings(config(cells, manifest_of(cells)))
     parts = make_parts(settings)
-    plain = _prior(replace(settings, class_weight=None), Training(), parts)
+    plain = prior_of(replace(settings, class_weight=None), Training(), parts)
     assert plain['shares'] == [3 / 28, 14 / 28, 11 / 28]
     assert plain['text'].startswith('each class as often as among')
-    found = _prior(settings, Training(), parts)
+    found = prior_of(settings, Training(), parts)
     assert dict(found, agrees=True) == swav.info['prior']
 
 

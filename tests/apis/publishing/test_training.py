@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
+from bm_plugins.apis.publishing.data_parts import Parts
 from bm_plugins.apis.publishing.training import (
     Training,
     check_unseen,
@@ -134,13 +135,18 @@ def test_manifest_without_labels_or_with_other_folds(root):
 
 
 def test_labels_of_measured_images_are_refused(root):
-    val = part(root, split='val')
-    said = 'with the labels of 2 of the 2 val images .* is train.val.*Do it'
+    each = [part(root, split) for split in ('train', 'val', 'test')]
+    parts = Parts(*each, 'val part', 'test part')
+    said = 'with the labels of 2 of the 2 val images .* is train.val.*{}'
     seen = training(root, split=('train', 'val'))
-    with pytest.raises(InputError, match=said):
-        check_unseen(seen, val, 'a.pth', 'calibrated', 'Do it.')
+    for calibration, advice in (('val', 'split=train, or'), ('test', 'Give')):
+        with pytest.raises(InputError, match=said.format(advice)):
+            check_unseen(seen, parts, 'a.pth', calibration)
+    seen = training(root, split='test')
+    with pytest.raises(InputError, match='1 of the 1 test .* measured.*Give'):
+        check_unseen(seen, parts, 'a.pth', 'val')
     without = training(root, False, split=('train', 'val'))
-    assert check_unseen(without, val, 'a.pth', 'calibrated', '') == 2
+    assert check_unseen(without, parts, 'a.pth', 'val') == (2, 0)
 
 
 @pytest.mark.parametrize(
