@@ -8,7 +8,7 @@ from .finding import PROBLEM, WARNING, Finding
 # Modules beside this one; each has check(data_root) -> list[Finding].
 # Imported one at a time: what they need may be what is broken.
 CHECKS = (
-    *('versions', 'plugins', 'processes', 'devices', 'disk_space'),
+    *('versions', 'registration', 'processes', 'devices', 'disk_space'),
     'collection',
 )
 

@@ -40,8 +40,9 @@ from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
 from bm_plugins.errors import InputError
 from bm_plugins.utils.files import atomic_write, make_folder
 
+from .checkpoints.resume_check import check_progress, progress_of
 from .config_check import check_config
-from .data_checks import check_epoch, check_progress, progress_of
+from .epoch_check import check_epoch
 from .schedule_length import (
     fit_schedule,
     group_settings,

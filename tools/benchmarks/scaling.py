@@ -17,8 +17,8 @@ import torch.multiprocessing as mp
 from bm_plugins.errors import InputError
 
 from .scaling_estimate import estimate
-from .side import Side
 from .step import prepare
+from .timed_training import Side
 
 
 def scaling(

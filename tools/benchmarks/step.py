@@ -14,9 +14,9 @@ from torch.profiler import ProfilerActivity, profile
 from bm_plugins.errors import InputError
 
 from . import held_loop  # noqa: F401, registers the loops
-from .side import Side
 from .stock_config import stock_config
 from .stock_views import numpy2_hue
+from .timed_training import Side
 
 ON_GPU = ('swav_bm', 'swav_mcrop_bm', 'resnext50_bm', 'supcon_bm')
 ON_CPU = ('swav_tiny_bm', 'resnet_tiny_bm', 'supcon_tiny_bm')

@@ -17,9 +17,9 @@ from bm_plugins.version import __version__
 
 from .cell_list import list_cells
 from .chunks import PredictionParts
+from .rank_share import CellImages, predict_share
 from .record import PredictionRecord, open_record
 from .report import name_of, prediction_facts, write_report
-from .share import CellImages, predict_share
 from .table import match_corrections, read_corrections
 
 

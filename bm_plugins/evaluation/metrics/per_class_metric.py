@@ -16,7 +16,7 @@ from bm_plugins.evaluation.functional.confusion import (
     averages,
     confusion_matrix,
 )
-from bm_plugins.evaluation.functional.tolerant import (
+from bm_plugins.evaluation.functional.tolerated_confusions import (
     RECONSTRUCTION,
     read_neighbours,
 )

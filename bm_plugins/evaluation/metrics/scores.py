@@ -21,7 +21,7 @@ from bm_plugins.evaluation.functional.intervals import (
     percentile_interval,
     wilson,
 )
-from bm_plugins.evaluation.functional.tolerant import tolerate
+from bm_plugins.evaluation.functional.tolerated_confusions import tolerate
 
 GROUPS = ('head', 'middle', 'tail')
 

@@ -3,7 +3,7 @@ import pytest
 
 from bm_plugins.datasets.matek_classes import CLASSES
 from bm_plugins.errors import InputError
-from bm_plugins.evaluation.functional.tolerant import (
+from bm_plugins.evaluation.functional.tolerated_confusions import (
     RECONSTRUCTION,
     read_neighbours,
     tolerate,

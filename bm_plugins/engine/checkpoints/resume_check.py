@@ -1,41 +1,8 @@
-"""Whether the data can be trained on, and a checkpoint's be gone on with."""
+"""Whether a run can go on from a checkpoint's place in the data."""
 
-import torch
-from mmengine.dist import all_gather
-from torch import nn
 from torch.utils.data import DataLoader
 
 from bm_plugins.errors import InputError
-
-
-def check_epoch(model: nn.Module, dataloader: DataLoader) -> None:
-    """Compare the data with the model, and the ranks with each other.
-
-    Raises:
-        InputError: An epoch has no batch, ranks would wait for ever for one
-            that has fewer, or the model has other classes than the data.
-    """
-    given = getattr(getattr(model, 'head', None), 'num_classes', None)
-    classes = getattr(dataloader.dataset, 'metainfo', {}).get('classes')
-    if given and classes and given != len(classes):
-        raise InputError(
-            f'model.head.num_classes is {given}, but the data set has '
-            f'{len(classes)} classes: set both to the same.'
-        )
-    count = torch.tensor(len(dataloader))
-    counts = [int(n) for n in all_gather(count)]
-    if min(counts) == 0:
-        raise InputError(
-            'the training part has fewer images than one batch: lower '
-            'train_dataloader.batch_size (--cfg-options '
-            'train_dataloader.batch_size=...).'
-        )
-    if min(counts) != max(counts):
-        raise InputError(
-            f'ranks have {min(counts)} to {max(counts)} batches an epoch '
-            'and would wait for each other. Choose samples_per_class so '
-            'that the epoch divides by the number of processes.'
-        )
 
 
 def progress_of(dataloader: DataLoader, world_size: int) -> dict[str, int]:

@@ -1,6 +1,6 @@
 from mmpretrain.registry import DATASETS
 
-from bm_plugins.doctor.plugins import check, check_opencv
+from bm_plugins.doctor.registration import check, check_opencv
 
 
 def test_everything_is_registered():

@@ -9,7 +9,7 @@ import pytest
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
 from bm_plugins.apis.prediction.cell_list import list_cells
 from bm_plugins.apis.prediction.chunks import PredictionParts
-from bm_plugins.apis.prediction.share import (
+from bm_plugins.apis.prediction.rank_share import (
     CellImages,
     predict_share,
     read_chunks,
