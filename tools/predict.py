@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     options = vars(args)
     launcher = options.pop('launcher')
-    if launcher != 'none':
+    if launcher != 'none' or 'LOCAL_RANK' in os.environ:
         gpu = join(launcher)
         options['device'] = args.device or gpu
     try:
@@ -85,7 +85,8 @@ def join(launcher: str) -> str | None:
     from bm_plugins.compat.gloo_processes import init_gloo
     from bm_plugins.utils.dist import PATIENCE
 
-    init_gloo(launcher, PATIENCE)
+    if launcher != 'none':
+        init_gloo(launcher, PATIENCE)
     if not torch.cuda.is_available():
         return None
     gpu = int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()
