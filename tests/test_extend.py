@@ -104,6 +104,7 @@ def test_each_section_is_here():
     ]
 
 
+@pytest.mark.slow
 def test_a_method(follow, bm, tmp_path):
     said, env = follow('A self-supervised method')
     file = tmp_path / 'work_dirs/byol_tiny/epoch_2.pth'
@@ -127,6 +128,7 @@ def test_a_method(follow, bm, tmp_path):
     assert 'the method: BYOL moves its target network in each step.' in error
 
 
+@pytest.mark.slow
 def test_a_class_set(follow, cells, tmp_path):
     codes = dict(BLA='BLAST', LYT='LYMPH', ABE='EO')
     for code, own in codes.items():
@@ -145,6 +147,7 @@ def test_a_class_set(follow, cells, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_score(follow, tmp_path):
     said, _ = follow('A score')
     for name in 'ab':

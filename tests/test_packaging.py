@@ -69,6 +69,7 @@ def installed(sources, tmp_path_factory):
     return python, site
 
 
+@pytest.mark.slow
 def test_it_holds_every_file(installed, sources):
     _, site = installed
     package = site / 'bm_plugins'
@@ -87,6 +88,7 @@ def test_it_holds_every_file(installed, sources):
     assert os.access(package / '.mim/tools/dist_train.sh', os.X_OK)
 
 
+@pytest.mark.slow
 def test_it_is_used_outside_the_checkout(installed, tmp_path):
     python, site = installed
     code = (

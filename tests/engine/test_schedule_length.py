@@ -78,6 +78,7 @@ def cosine(iteration, total, start=0.01):
     return start * (1 + math.cos(math.pi * iteration / total)) / 2
 
 
+@pytest.mark.slow
 def test_another_length_alone(cells, tmp_path):
     rates, _ = run(cells, tmp_path, 2)
     total = len(rates)
@@ -85,6 +86,7 @@ def test_another_length_alone(cells, tmp_path):
     assert rates == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_resumed_for_longer_the_new_length_counts(cells, tmp_path):
     first, _ = run(cells, tmp_path, 1)
     last = (tmp_path / 'last_checkpoint').read_text()
@@ -100,6 +102,7 @@ def test_resumed_for_longer_the_new_length_counts(cells, tmp_path):
     assert not rates and 'Nothing is left to train: 3 epochs' in log
 
 
+@pytest.mark.slow
 def test_resumed_with_classes_in_another_order(cells, tmp_path):
     run(cells, tmp_path, 1)
     last = (tmp_path / 'last_checkpoint').read_text()

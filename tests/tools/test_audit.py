@@ -2,6 +2,8 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import pytest
+
 from tests.datasets.audit.planted import collect, plant
 
 
@@ -22,6 +24,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
+@pytest.mark.slow
 def test_page_and_figures(tmp_path, tool):
     root, out = plant(collect(tmp_path / 'cells')), tmp_path / 'out'
     evil = 'LYT_<script>alert(1)</script>'.replace('/', '\u2215')

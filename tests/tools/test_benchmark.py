@@ -2,7 +2,10 @@ import argparse
 import json
 import runpy
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_part_and_its_file(tool, cells, tmp_path):
     file = tmp_path / 'bench.json'
     status, out, errors = tool(

@@ -110,6 +110,7 @@ def test_tables_features_and_page(predict, cells, tmp_path):
     assert 's2/5.jpg' in page and 'cells.bundle' in page
 
 
+@pytest.mark.slow
 def test_same_command_again_and_other_options(predict, cells, tmp_path):
     out = tmp_path / 'out'
     assert predict(cells, out)[0] == 0
@@ -132,6 +133,7 @@ def test_same_command_again_and_other_options(predict, cells, tmp_path):
     assert sorted(os.listdir(out)) == sorted([*OUTPUTS, 'run.json'])
 
 
+@pytest.mark.slow
 def test_corrections(predict, tool, cells, tmp_path):
     out, file = tmp_path / 'out', tmp_path / 'corrections.csv'
     assert predict(cells, out)[0] == 0
@@ -169,6 +171,7 @@ def test_corrections(predict, tool, cells, tmp_path):
     assert data.get_data_info(7)['img_path'] == f'{cells}/s2/1.jpg'
 
 
+@pytest.mark.slow
 def test_another_bundle_folder_or_option_in_the_same_place(
     predict, cells, tmp_path
 ):

@@ -70,6 +70,7 @@ def test_screen_is_quiet(untrained):
     assert len(out.splitlines()) < 60
 
 
+@pytest.mark.slow
 def test_out_metrics(untrained, tmp_path):
     file = tmp_path / 'metrics.json'
     untrained('--out', file, '--out-item', 'metrics')

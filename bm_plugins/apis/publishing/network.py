@@ -230,7 +230,13 @@ def graph_of(
     ``say`` is told why there is none.
     """
     try:
-        return write_graph(model.cpu(), size)
+        graph = write_graph(model.cpu(), size)
+        if not graph:
+            say(
+                'Without onnx and onnxscript there is no graph in the bundle, '
+                'and predictions need torch. pip install onnx onnxscript'
+            )
+        return graph
     except Exception as error:  # the exporter's own have no common class
         say(
             'The network cannot be written as ONNX, so that predictions need '

@@ -32,6 +32,7 @@ def bundle(forked):
     return replace(bundle, weights=weights, graph=graph)
 
 
+@pytest.mark.slow
 def test_features_of_any_batch_are_the_network_s(bundle, tmp_path):
     digest = save_bundle(bundle, tmp_path / 'a')
     found = load_bundle(tmp_path / 'a')

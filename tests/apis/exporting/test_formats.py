@@ -83,6 +83,7 @@ def note_of_pt2(content):
     return extra['temperature']
 
 
+@pytest.mark.slow
 def test_the_others_carry_their_notes(written, forked):
     torchscript = written['torchscript']
     extra = dict(classes='')

@@ -57,6 +57,7 @@ def test_no_twin():
         timm_twin(tiny_bundle())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

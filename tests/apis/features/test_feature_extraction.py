@@ -105,6 +105,7 @@ def _on_ranks(cfg, checkpoint, folder):
     assert length == (0 if rank else 64)
 
 
+@pytest.mark.slow
 def test_two_ranks_write_what_one_does(
     timm_config, weights, run_ranks, tmp_path
 ):

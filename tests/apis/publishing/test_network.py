@@ -11,6 +11,7 @@ from bm_plugins.apis.bundle.bundle_model import build_model
 from bm_plugins.apis.bundle.read_cell import CellReader
 from bm_plugins.apis.publishing.network import (
     fit_classifier,
+    graph_of,
     make_network,
     make_reference,
     network_outputs,
@@ -188,3 +189,19 @@ def test_a_16_bit_image_is_shown_by_the_range_of_all(tmp_path):
     picture = small_picture(tmp_path / 'a.tif', bits=12)
     small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
     assert np.abs(small.astype(int) - 1000 // 16).max() < 4
+
+
+def test_no_graph_is_said(monkeypatch):
+    said = []
+    model = build_model(tiny_bundle())
+    name = 'bm_plugins.apis.bundle.feature_graph.find_spec'
+    monkeypatch.setattr(name, lambda package: None)
+    assert graph_of(model, (48, 48), said.append) == b''
+    assert len(said) == 1 and 'pip install onnx onnxscript' in said[0]
+
+    def broken(package):
+        raise RuntimeError('no such operator\nand more')
+
+    monkeypatch.setattr(name, broken)
+    assert graph_of(model, (48, 48), said.append) == b''
+    assert 'need torch (RuntimeError: no such operator).' in said[1]

@@ -149,6 +149,7 @@ def test_mixture_that_the_classifier_is_fitted_for(swav, cells):
     assert dict(found, agrees=True) == swav.info['prior']
 
 
+@pytest.mark.slow
 def test_supervised_classifier_is_the_checkpoints(cells, tmp_path, forked):
     cfg = config(cells, manifest_of(cells), True)
     file = save_checkpoint(tmp_path / 'a.pth', cfg, 2)
@@ -189,6 +190,7 @@ def test_labels_of_the_calibration_part_are_refused(cells, tmp_path):
         publish(cfg, file)
 
 
+@pytest.mark.slow
 def test_supcon_on_the_train_part_is_welcome(cells, tmp_path, forked):
     cfg = config(cells, manifest_of(cells))
     split = 'train_dataloader.dataset.split=train'

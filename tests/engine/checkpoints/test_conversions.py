@@ -109,6 +109,7 @@ WIDE = dict(hid_channels=64, norm_cfg=dict(type='BN1d'))
 OURS, THEIRS = 'swav_bm', 'swav_mmselfsup_bm'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('neck', [{}, WIDE], ids=['linear', 'two_layers'])
 @pytest.mark.parametrize('one,two', [(OURS, THEIRS), (THEIRS, OURS)])
 def test_same_weights_and_batch_give_the_same_loss(one, two, neck):

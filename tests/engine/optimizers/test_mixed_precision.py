@@ -70,6 +70,7 @@ def test_losses_are_close_to_those_in_float32(cells, tmp_path, name, options):
     assert weights == {torch.float32}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['SGD', 'SyncFreeLARS'])
 def test_prototypes_are_frozen_exactly(cells, tmp_path, kind):
     runner = small_swav(

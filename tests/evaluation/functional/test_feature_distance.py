@@ -40,6 +40,7 @@ def test_a_known_cell_is_at_no_distance():
     assert own.min() >= 0 and own.max() < 1e-6
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_cells():
     rng = np.random.default_rng(0)
     reference, features = rng.random((5000, 4)), rng.random((15_000, 4))

@@ -122,6 +122,7 @@ def test_intervals_hold_the_true_shares(shares):
     assert 0.9 <= held[0] <= 1 and 0.9 <= held.mean() <= 1
 
 
+@pytest.mark.slow
 def test_intervals_know_how_few_the_calibration_images_are():
     # Repeated, they claim 50 times the evidence.
     held = coverage(DOMINANT, 50, 60)

@@ -142,6 +142,7 @@ def test_balanced_weights_serve_the_rare_classes():
     assert balanced > natural + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('data', 'class_weight', 'grid', 'further', 'best'),
     [
@@ -284,6 +285,7 @@ def test_another_weighting_is_refused_before_anything_is_done():
     assert torch.equal(x, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('most', 'threads'), [(2**22, 1), (299, 2)])
 def test_few_features_are_fitted_on_one_thread(monkeypatch, most, threads):
     monkeypatch.setattr(module, 'ONE_THREAD', most)

@@ -122,6 +122,7 @@ def test_the_unreadable_file_is_named(cells, tmp_path):
         ours(first)
 
 
+@pytest.mark.slow
 def test_training_by_one_line(cells, tmp_path):
     model = small_model('GN')
     norm = dict(mean=[127.5] * 3, std=[60.0] * 3)

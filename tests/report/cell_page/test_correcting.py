@@ -104,6 +104,7 @@ def test_all_doubtful_cells_by_keyboard_alone(page):
     assert not page.get('help').is_displayed() and page.focus() == 'h.jpg'
 
 
+@pytest.mark.slow
 def test_arrows_go_by_rows_and_sections(page):
     page.start()
     style = 'getComputedStyle(document.getElementById("gallery"))'
@@ -124,6 +125,7 @@ def test_arrows_go_by_rows_and_sections(page):
     assert page.focus() == 'j.jpg'
 
 
+@pytest.mark.slow
 def test_several_cells_at_once(page):
     page.card('i.jpg').click()
     page.keys(Keys.CONTROL + 'a', 'n', 'g', 'b')

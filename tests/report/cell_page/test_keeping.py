@@ -60,6 +60,7 @@ def imported(page, file):
     return page.text('status')
 
 
+@pytest.mark.slow
 def test_export_is_read_back(page, folder, tmp_path):
     page.start().keys('3', '2', Keys.ENTER)
     rows, file = exported(page, folder)
@@ -172,6 +173,7 @@ def test_nothing_to_export(driver, folder):
     assert set(folder.iterdir()) == kept
 
 
+@pytest.mark.slow
 def test_a_newer_file_beats_what_the_browser_kept(driver, folder):
     page = Page(driver, write(folder / 'kept.html'))
     for path in ('f.jpg', 'g.jpg', 'h.jpg'):
