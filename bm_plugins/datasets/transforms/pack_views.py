@@ -39,7 +39,9 @@ class PackViews(BaseTransform):
         if 'view_draws' in results:
             inputs = dict(image=img, draws=results['view_draws'])
         else:
-            inputs = [torch.from_numpy(v).permute(2, 0, 1) for v in img]
+            # torch takes no view that was flipped without a copy.
+            views = [v if min(v.strides) > 0 else v.copy() for v in img]
+            inputs = [torch.from_numpy(v).permute(2, 0, 1) for v in views]
         return dict(inputs=inputs, data_samples=sample)
 
 

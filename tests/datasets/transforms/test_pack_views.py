@@ -21,6 +21,13 @@ def test_views_stay_where_they_are():
     assert 'path' not in sample
 
 
+def test_flipped_views_of_other_transforms():
+    view = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    for flipped in (view[::-1], view[:, ::-1], view[..., ::-1]):
+        (found,) = PackViews()(dict(img=[flipped], sample_idx=0))['inputs']
+        np.testing.assert_array_equal(found.permute(1, 2, 0), flipped)
+
+
 def test_without_labels():
     view = np.zeros((2, 2, 3), np.uint8)
     packed = PackViews()(dict(img=[view], sample_idx=0))
