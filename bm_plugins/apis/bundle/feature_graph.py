@@ -1,5 +1,6 @@
 """A bundle's network as an ONNX graph, so that predicting needs no torch."""
 
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -102,6 +103,9 @@ def graph_network(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
             'not trust it.'
         )
     options = onnxruntime.SessionOptions()
+    # As torch takes it, and the launch scripts set it; 0: all cores.
+    threads = os.environ.get('OMP_NUM_THREADS', '')
+    options.intra_op_num_threads = int(threads) if threads.isdigit() else 0
     options.log_severity_level = 4  # what is wrong is raised, too
     values = {
         _PREFIX + name: onnxruntime.OrtValue.ortvalue_from_numpy(value)
