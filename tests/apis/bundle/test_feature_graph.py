@@ -37,7 +37,7 @@ def test_features_of_any_batch_are_the_network_s(bundle, tmp_path):
     digest = save_bundle(bundle, tmp_path / 'a')
     found = load_bundle(tmp_path / 'a')
     assert found.digest == digest and found.graph == bundle.graph
-    # The weights of 2.8 MB stand there once.
+    # The weights, 709 KB, are not in it.
     assert len(found.graph) < 100_000
     known = torch_network(found, 'cpu')
     for predicted in (graph_network(found), CellPredictor(found).features):
