@@ -38,4 +38,6 @@ def main(
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    from bm_plugins import cli
+
+    cli.run(lambda: sys.exit(main()))

@@ -1,5 +1,7 @@
 """The command ``bm``, and errors of any tool in one line."""
 
+import atexit
+import gc
 import importlib
 import importlib.util
 import os
@@ -80,6 +82,10 @@ def run(main: Callable[..., Any], *args: Any) -> None:
         main (Callable): The function; what it returns is not looked at.
         *args: Its arguments.
     """
+    # What the stack imports stays: to look for garbage in it, time and again
+    # and once more at the end, takes a third of a short command.
+    gc.set_threshold(10_000)
+    atexit.register(gc.freeze)
     try:
         _import_own()
         main(*args)

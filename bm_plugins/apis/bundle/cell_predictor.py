@@ -151,7 +151,7 @@ def _network(
 ) -> Callable[[np.ndarray], np.ndarray]:
     on_cpu = device == 'cpu' or (device is None and not may_have_gpu())
     if on_cpu and graph_runs(bundle):
-        return graph_network(bundle)
+        return graph_network(bundle.graph, bundle.weights)
     from .bundle_model import torch_network
 
     return torch_network(bundle, device)

@@ -3,7 +3,7 @@
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ def write_graph(model: 'BundleModel', size: tuple[int, int]) -> bytes:
     import torch
     from torch import Tensor, nn
 
-    if not (find_spec('onnx') and find_spec('onnxscript')):
+    if not (all(map(find_spec, ('onnx', 'onnxscript', 'onnxruntime')))):
         return b''
 
     class Features(nn.Module):
@@ -81,11 +81,14 @@ def graph_runs(bundle: Bundle) -> bool:
     return bool(bundle.graph) and find_spec('onnxruntime') is not None
 
 
-def graph_network(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
+def graph_network(
+    graph: bytes, weights: Mapping[str, np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
     """The network of a bundle on the CPU, by onnxruntime.
 
     Args:
-        bundle (Bundle): Has a graph.
+        graph (bytes): Of the bundle; not empty.
+        weights (Mapping[str, np.ndarray]): Of the bundle.
 
     Returns:
         Callable: From images (B, 3, H, W) uint8, RGB, to features (B, D)
@@ -96,8 +99,8 @@ def graph_network(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
     """
     import onnxruntime
 
-    named = bundle.graph.count(b'location')
-    if named != len(re.findall(re.escape(_LOCATION), bundle.graph)):
+    named = graph.count(b'location')
+    if named != len(re.findall(re.escape(_LOCATION), graph)):
         raise InputError(
             "the bundle's graph names other files than the bundle itself. Do "
             'not trust it.'
@@ -109,14 +112,14 @@ def graph_network(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
     options.log_severity_level = 4  # what is wrong is raised, too
     values = {
         _PREFIX + name: onnxruntime.OrtValue.ortvalue_from_numpy(value)
-        for name, value in bundle.weights.items()
+        for name, value in weights.items()
         # A name, and the tag of the field that follows it.
-        if f'{_PREFIX}{name}\x6a'.encode() in bundle.graph
+        if f'{_PREFIX}{name}\x6a'.encode() in graph
     }
     options.add_external_initializers([*values], [*values.values()])
     try:
         session = onnxruntime.InferenceSession(
-            bundle.graph, options, providers=['CPUExecutionProvider']
+            graph, options, providers=['CPUExecutionProvider']
         )
     except Exception as error:  # onnxruntime's own have no common class
         raise InputError(

@@ -11,10 +11,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from bm_plugins import plugins  # noqa: F401
-from bm_plugins.apis.bundle.bundle import Reference
-from bm_plugins.apis.bundle.bundle_model import BundleModel
-from bm_plugins.apis.bundle.feature_graph import write_graph
+from bm_plugins.apis.bundle.bundle import Bundle, Reference
+from bm_plugins.apis.bundle.bundle_model import BundleModel, build_model
+from bm_plugins.apis.bundle.feature_graph import graph_network, write_graph
 from bm_plugins.apis.bundle.read_cell import CellReader
+from bm_plugins.apis.exporting.check import (
+    TOLERANCE,
+    check_images,
+    largest_difference,
+    outputs_of,
+)
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.datasets import Matek
 from bm_plugins.datasets.image_io import read_image
@@ -221,25 +227,47 @@ def small_picture(file: str | Path, bits: int | None = None) -> bytes:
     return cv2.imencode('.jpg', small)[1].tobytes()
 
 
-def graph_of(
-    model: BundleModel, size: tuple[int, int], say: Callable[[str], None]
-) -> bytes:
+@torch.no_grad()
+def graph_of(bundle: Bundle, say: Callable[[str], None]) -> bytes:
     """For predictions without torch; a bundle does without it, too.
 
-    Moves the network to the CPU. Arguments as for :func:`write_graph`;
-    ``say`` is told why there is none.
+    Args:
+        bundle (Bundle): All but its graph.
+        say (Callable): Is told why there is none.
+
+    Returns:
+        bytes: As of :func:`write_graph`; empty where it cannot be written or
+        does not say what PyTorch says of the reference cells.
     """
+    model = build_model(bundle)
     try:
-        graph = write_graph(model.cpu(), size)
+        graph = write_graph(model, bundle.size)
         if not graph:
             say(
-                'Without onnx and onnxscript there is no graph in the bundle, '
-                'and predictions need torch. pip install onnx onnxscript'
+                'Without onnx, onnxscript and onnxruntime there is no graph '
+                'in the bundle, and predictions need torch. pip install onnx '
+                'onnxscript onnxruntime'
             )
-        return graph
+            return graph
+        images = check_images(bundle, 6)
+        network = graph_network(graph, bundle.weights)
+
+        def onnx(batch: Tensor) -> tuple[Tensor]:
+            return (torch.from_numpy(network(batch.numpy())),)
+
+        found = outputs_of(onnx, images)
+        expected = outputs_of(lambda x: model(x)[:1], images)
     except Exception as error:  # the exporter's own have no common class
         say(
             'The network cannot be written as ONNX, so that predictions need '
             f'torch ({type(error).__name__}: {first_line(error)}).'
         )
         return b''
+    difference = largest_difference(found, expected)
+    if difference <= TOLERANCE:
+        return graph
+    say(
+        f"The network as ONNX differs from PyTorch's by {difference:.1e}, and "
+        'predictions need torch.'
+    )
+    return b''

@@ -1,7 +1,7 @@
 """A trained checkpoint becomes a bundle."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +113,6 @@ def publish(
 
     validation = measured(parts.calibration, 'Calibration')
     test = measured(parts.test, 'Test part')
-    graph = graph_of(model, settings.size, say)
     shares = np.array(prior['shares'])
     temperature, off = temperature_of(
         validation.logits, validation.labels, shares
@@ -129,7 +128,7 @@ def publish(
     )
     info['cautions'] += prior_cautions(off, classes)
     full_names = tuple(parts.test.metainfo.get('full_names', classes))
-    return Bundle(
+    bundle = Bundle(
         classes=classes,
         full_names=full_names,
         backbone=settings.model['backbone'],
@@ -145,5 +144,5 @@ def publish(
         reference=reference,
         info=info,
         card=write_card(info, classes, full_names, temperature),
-        graph=graph,
     )
+    return replace(bundle, graph=graph_of(bundle, say))

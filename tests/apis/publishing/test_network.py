@@ -8,7 +8,9 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
 from bm_plugins.apis.bundle.bundle_model import build_model
+from bm_plugins.apis.bundle.feature_graph import write_graph
 from bm_plugins.apis.bundle.read_cell import CellReader
+from bm_plugins.apis.publishing import network
 from bm_plugins.apis.publishing.network import (
     fit_classifier,
     graph_of,
@@ -22,7 +24,7 @@ from bm_plugins.compat.safe_loading import load
 from bm_plugins.datasets import Matek
 from bm_plugins.errors import InputError, UnreadableImage
 from bm_plugins.evaluation.linear.probe import fit_linear_probe
-from tests.apis.tiny_bundle import tiny_bundle
+from tests.apis.tiny_bundle import BACKBONE, tiny_bundle
 from tests.apis.tiny_publish import CODES, config, save_checkpoint
 
 
@@ -193,15 +195,28 @@ def test_a_16_bit_image_is_shown_by_the_range_of_all(tmp_path):
 
 def test_no_graph_is_said(monkeypatch):
     said = []
-    model = build_model(tiny_bundle())
     name = 'bm_plugins.apis.bundle.feature_graph.find_spec'
     monkeypatch.setattr(name, lambda package: None)
-    assert graph_of(model, (48, 48), said.append) == b''
+    assert graph_of(tiny_bundle(), said.append) == b''
     assert len(said) == 1 and 'pip install onnx onnxscript' in said[0]
 
     def broken(package):
         raise RuntimeError('no such operator\nand more')
 
     monkeypatch.setattr(name, broken)
-    assert graph_of(model, (48, 48), said.append) == b''
+    assert graph_of(tiny_bundle(), said.append) == b''
     assert 'need torch (RuntimeError: no such operator).' in said[1]
+
+
+@pytest.mark.slow
+def test_graph_that_says_something_else_is_not_kept(monkeypatch, forked):
+    # The same weights; its normalisation adds another epsilon.
+    other = dict(BACKBONE, norm_cfg=dict(type='BN', eps=0.5))
+    model = build_model(tiny_bundle(backbone=other))
+    graph = forked(write_graph, model, (48, 48))
+    said = []
+    monkeypatch.setattr(network, 'write_graph', lambda *_: graph)
+    assert graph_of(tiny_bundle(backbone=other), said.append) == graph
+    assert not said
+    assert graph_of(tiny_bundle(), said.append) == b''
+    assert "differs from PyTorch's by" in said[0]

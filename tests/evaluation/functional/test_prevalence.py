@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from bm_plugins.evaluation.functional import prevalence
 from bm_plugins.evaluation.functional.prevalence import (
     SlideShares,
     at_shares,
@@ -94,6 +95,39 @@ def test_likeliest_are_those_of_quapy(prior, posteriors, expected):
     # abstention 0.1.3.1 gives the same to 6e-6.
     scores = at_shares(np.array(posteriors), 1 / np.array(prior))
     np.testing.assert_allclose(likeliest_shares(scores), expected, atol=1e-5)
+
+
+def test_likeliest_take_few_rounds_where_plain_em_takes_hundreds(monkeypatch):
+    rng = np.random.default_rng(0)
+    scores = seen(rng, rng.choice(4, 500, p=DOMINANT), 4, 0.5)
+    shares, plain = np.full(4, 0.25), 0
+    best = likeliest_shares(scores)
+    while np.abs(shares - best).max() > 1e-4:
+        shares, plain = at_shares(scores, shares).mean(0), plain + 1
+    calls = []
+
+    def counted(scores, shares):
+        calls.append(1)
+        return at_shares(scores, shares)
+
+    monkeypatch.setattr(prevalence, 'at_shares', counted)
+    likeliest_shares(scores)
+    assert len(calls) < plain / 5
+
+
+def test_interval_reaches_further_for_a_class_that_is_missed(monkeypatch):
+    scores, known, labels = slide(0, [0.5, 0.3, 0.2], 300, 40)
+    known[labels == 2] = [0.45, 0.35, 0.2]  # never recognised
+
+    def widths():
+        found = SlideShares(scores, known, labels)
+        ends = [found.interval(own, np.ones(3)) for own in np.eye(3)]
+        return np.diff(ends)[:, 0]
+
+    allowed = widths()
+    monkeypatch.setattr(prevalence, '_WRONG_IF_MISSED', 0.0)
+    more = allowed - widths()
+    assert more[2] > 0.02 and more[2] > 2 * more[1] >= 0
 
 
 def coverage(shares, times, draws):

@@ -55,6 +55,15 @@ def test_equals_scipy_from_a_bad_preconditioner():
     np.testing.assert_allclose(found, theirs.x, atol=1e-5)
 
 
+def test_a_step_too_long_ends_at_the_least_point_of_its_parabola():
+    # From 1 by -4 to -3, which is worse; a quarter of it is the minimum.
+    found, evaluations = minimum(
+        lambda x: 2 * x.square().sum(), torch.ones(1).double(), torch.ones(1)
+    )
+    assert found.item() == pytest.approx(0, abs=1e-12)
+    assert evaluations == 3
+
+
 def test_overflow_shortens_the_step():
     found, _ = minimum(
         lambda x: x.exp().sum() - x.sum(),
