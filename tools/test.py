@@ -104,12 +104,6 @@ def check(args: Namespace) -> None:
             f'--out {args.out}: expected a file that ends in '
             f'{" or ".join(endings)}.'
         )
-    keys = [option.partition('=')[0] for option in args.cfg_options]
-    if not args.checkpoint and 'load_from' not in keys:
-        raise InputError(
-            'no checkpoint given. For the untrained baseline add '
-            '--cfg-options load_from=None.'
-        )
 
 
 def configured(args: Namespace) -> 'Config':
@@ -123,7 +117,16 @@ def configured(args: Namespace) -> 'Config':
         raise InputError(
             '--amp needs a GPU; on the CPU leave it out (float32).'
         )
-    cfg.load_from = args.checkpoint
+    keys = [option.partition('=')[0] for option in args.cfg_options]
+    # Weights of another training, as ImageNet's, are of use where a
+    # classifier is fitted on them.
+    fits = cfg.get('test_cfg', {}).get('type') == 'LinearProbeLoop'
+    cfg.load_from = args.checkpoint or (cfg.load_from if fits else None)
+    if not cfg.load_from and 'load_from' not in keys:
+        raise InputError(
+            'no checkpoint given. For the untrained baseline add '
+            '--cfg-options load_from=None.'
+        )
     there = bool(cfg.get('test_dataloader'))  # else the runner says so
     if args.amp and there:
         cfg.test_cfg.fp16 = True

@@ -14,10 +14,12 @@ from bm_plugins.models.preprocessors.sync_free import (
     SyncFreeViewsPreprocessor,
 )
 from bm_plugins.models.selfsup.supcon import SupCon
+from bm_plugins.models.selfsup.swav_neck import PooledSwAVNeck
 
 __all__ = [
     'GPUViews',
     'GlobalSwAVLoss',
+    'PooledSwAVNeck',
     'SupCon',
     'SupConHead',
     'SupConLoss',

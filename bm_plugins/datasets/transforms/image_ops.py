@@ -14,6 +14,9 @@ AREA_FROM = 1.25
 # ITU-R 601-2, in BGR
 GREY = (0.114, 0.587, 0.299)
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+# Of x / 255; a black pixel counts as the darkest grey.
+_LOGARITHMS = np.log(np.maximum(np.arange(256), 1) / 255)[:, None]
+_LOGARITHMS = _LOGARITHMS.astype(np.float32)
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -40,6 +43,89 @@ def resize(crop: np.ndarray, out: np.ndarray) -> np.ndarray:
     shrinks = max(crop.shape[:2]) > AREA_FROM * size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(crop, (size, size), out, interpolation=interpolation)
+
+
+def turn(
+    img: np.ndarray,
+    box: tuple[int, int, int, int],
+    angle: float,
+    out: np.ndarray,
+) -> np.ndarray:
+    """Crop, resize and turn (H, W, 3), uint8, into ``out`` (S, S, 3).
+
+    The resized box is turned about its centre; its corners show what lies
+    beside the box, or the image's reflection at its border.
+
+    Args:
+        img (np.ndarray): The image.
+        box (tuple[int, int, int, int]): Top, left, height, width in pixels.
+        angle (float): Degrees, clockwise.
+        out (np.ndarray): Written to and returned.
+    """
+    top, left, height, width = box
+    size = len(out)
+    y, x = top + height / 2, left + width / 2
+    scale_y, scale_x = height / size, width / size
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    if max(height, width) > AREA_FROM * size:
+        # All that the turned box can show, by the mean over areas.
+        reach = (abs(cos) + abs(sin)) / 2
+        first_y, first_x = (
+            max(0, math.floor(middle - reach * length) - 1)
+            for middle, length in ((y, height), (x, width))
+        )
+        region = img[
+            first_y : math.ceil(y + reach * height) + 1,
+            first_x : math.ceil(x + reach * width) + 1,
+        ]
+        rows, columns = region.shape[:2]
+        shape = round(rows / scale_y), round(columns / scale_x)
+        down_y, down_x = rows / shape[0], columns / shape[1]
+        img = cv2.resize(
+            region,
+            shape[::-1],
+            scratch('region', (*shape, 3), np.uint8),
+            interpolation=cv2.INTER_AREA,
+        )
+        y, x = (y - first_y) / down_y, (x - first_x) / down_x
+        scale_y, scale_x = scale_y / down_y, scale_x / down_x
+    # From a pixel's place to the place that it shows; centres lie at halves.
+    middle = (size - 1) / 2
+    matrix = np.array(
+        [
+            [scale_x * cos, scale_x * sin, x - 0.5],
+            [-scale_y * sin, scale_y * cos, y - 0.5],
+        ]
+    )
+    matrix[:, 2] -= matrix[:, :2].sum(1) * middle
+    return cv2.warpAffine(
+        img,
+        matrix,
+        (size, size),
+        out,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+
+
+def change_density(
+    img: np.ndarray, changes: Sequence[float], out: np.ndarray
+) -> np.ndarray:
+    """Scale and shift each channel's optical density.
+
+    A value x of 255 has the density -ln(x / 255); in it stains add up. As the
+    jitter of Tellez et al. 2018 (IEEE Trans. Med. Imaging 37:2126-2136), but
+    of the channels.
+
+    Args:
+        img (np.ndarray): BGR (H, W, 3), uint8.
+        changes (Sequence[float]): Three factors and three shifts, in BGR.
+        out (np.ndarray): Written to and returned.
+    """
+    factors, shifts = np.reshape(changes, (2, 3)).astype(np.float32)
+    values = 255 * np.exp(_LOGARITHMS * factors - shifts)
+    table = np.minimum(values + 0.5, 255).astype(np.uint8)
+    return cv2.LUT(img, table[None], out)
 
 
 def blur(img: np.ndarray, sigma: float, out: np.ndarray) -> np.ndarray:

@@ -12,10 +12,12 @@ from bm_plugins.errors import InputError
 from .image_ops import (
     SATURATION,
     blur,
+    change_density,
     colour_steps,
     jitter_hsv,
     resize,
     scratch,
+    turn,
 )
 from .view_draw import ORDERS, ViewDraw, ViewDrawer, as_rows
 
@@ -55,6 +57,11 @@ class MultiCropViews(BaseTransform):
         flip_prob (float or Sequence[float]): Probability of a flip, for each
             axis, or of one left to right and one top to bottom. Defaults to
             0.5.
+        rotation (float): Greatest angle by which a view is turned, either
+            way, degrees; 180 for any. Defaults to 0.
+        density (Sequence[float]): Greatest relative change and greatest
+            shift of each channel's optical density, as stains vary. Defaults
+            to (0, 0).
 
     Raises:
         InputError: The data loader gives no draw; both jitters are given, or
@@ -77,6 +84,8 @@ class MultiCropViews(BaseTransform):
         blur_prob: float = 0.0,
         blur_sigma: Sequence[float] = (0.1, 2.0),
         flip_prob: float | Sequence[float] = 0.5,
+        rotation: float = 0.0,
+        density: Sequence[float] = (0.0, 0.0),
     ) -> None:
         self.views = [
             (view['size'], tuple(view['scale']))
@@ -104,6 +113,8 @@ class MultiCropViews(BaseTransform):
             blur_prob,
             blur_sigma,
             flip_prob,
+            rotation,
+            density,
         )
 
     def transform(self, results: dict) -> dict:
@@ -136,13 +147,16 @@ class MultiCropViews(BaseTransform):
         shape = (size, size, 3)
         out = np.empty(shape, np.uint8)
         flipped = draw.horizontal or draw.vertical
-        enlarged = height * width <= size * size
+        # Beyond a turned crop lies more of the image.
+        enlarged = height * width <= size * size and not draw.angle
         if enlarged:
             view = self._colour(view, draw)
         last = enlarged and not draw.sigma and not flipped
-        view = resize(
-            view, out if last else scratch('resized', shape, np.uint8)
-        )
+        to = out if last else scratch('resized', shape, np.uint8)
+        if draw.angle:
+            view = turn(img, draw[:4], draw.angle, to)
+        else:
+            view = resize(view, to)
         if not enlarged:
             view = self._colour(view, draw)
         if draw.sigma:
@@ -168,6 +182,11 @@ class MultiCropViews(BaseTransform):
         elif draw.jittered:
             out = scratch('jittered', img.shape, np.uint8)
             img = jitter_hsv(img, *draw.jitter, out)
+        if draw.density:
+            img = colour_steps(img, steps)
+            steps = []
+            out = scratch('stained', img.shape, np.uint8)
+            img = change_density(img, draw.density, out)
         if draw.grey:
             steps.append((SATURATION, 0.0))
         return colour_steps(img, steps) if steps else img

@@ -12,6 +12,7 @@ ORDERS = tuple(permutations(range(4)))
 CROP_TRIES = 10
 RATIO = (3 / 4, 4 / 3)
 UNIFORMS = 2 * CROP_TRIES + 13
+UNCHANGED = (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 
 
 class ViewDraw(NamedTuple):
@@ -28,6 +29,9 @@ class ViewDraw(NamedTuple):
         grey (bool): Turned grey.
         sigma (float): Standard deviation of the blur in pixels of the view;
             0 for none.
+        angle (float): Turned by these degrees before the flips.
+        density (tuple[float, ...]): Three factors of the optical density,
+            then three shifts, in BGR; empty for none.
     """
 
     top: int
@@ -41,18 +45,21 @@ class ViewDraw(NamedTuple):
     order: int
     grey: bool
     sigma: float
+    angle: float = 0.0
+    density: tuple[float, ...] = ()
 
 
 def as_rows(draws: Sequence[ViewDraw]) -> np.ndarray:
-    """V draws as numbers (V, 14), float32, for a batch.
+    """V draws as numbers (V, 21), float32, for a batch.
 
     The fields in their order, a jitter padded to four numbers.
     """
-    rows = np.zeros((len(draws), 14), np.float32)
+    rows = np.zeros((len(draws), 21), np.float32)
     for row, draw in zip(rows, draws, strict=True):
         row[:7] = draw[:7]
         row[7 : 7 + len(draw.jitter)] = draw.jitter
-        row[11:] = draw[8:]
+        row[11:15] = draw[8:12]
+        row[15:] = draw.density or UNCHANGED
     return rows
 
 
@@ -69,6 +76,9 @@ class ViewDrawer:
         blur_sigma (Sequence[float]): Its least and greatest deviation.
         flip_prob (Sequence[float]): Probability of a flip left to right, and
             top to bottom.
+        rotation (float): Greatest angle, degrees. Defaults to 0.
+        density (Sequence[float]): Greatest change of the factors and of the
+            shifts of optical density. Defaults to none.
     """
 
     def __init__(
@@ -80,6 +90,8 @@ class ViewDrawer:
         blur_prob: float,
         blur_sigma: Sequence[float],
         flip_prob: Sequence[float],
+        rotation: float = 0.0,
+        density: Sequence[float] = (0.0, 0.0),
     ) -> None:
         self.ranges = [
             (-s, s) if i == hue else (max(0.0, 1 - s), 1 + s)
@@ -90,6 +102,8 @@ class ViewDrawer:
         self.blur_prob = blur_prob
         self.blur_sigma = tuple(blur_sigma)
         self.flip_prob = tuple(flip_prob)
+        self.rotation = rotation
+        self.density = tuple(density)
 
     def __call__(
         self,
@@ -108,9 +122,24 @@ class ViewDrawer:
                 each view, as a share of the image.
         """
         uniform = np.random.default_rng(draw).random((len(scales), UNIFORMS))
-        return [
+        views = [
             self._view(u, image, scale)
             for u, scale in zip(uniform.tolist(), scales, strict=True)
+        ]
+        if not (self.rotation or any(self.density)):
+            return views
+        # Of their own, so that the others are the same with and without.
+        more = np.random.default_rng([*draw, 1]).random((len(scales), 7))
+        more = 2 * more - 1
+        factor, shift = self.density
+        return [
+            view._replace(
+                angle=self.rotation * u[0],
+                density=(*(1 + factor * u[1:4]), *(shift * u[4:]))
+                if any(self.density)
+                else (),
+            )
+            for view, u in zip(views, more, strict=True)
         ]
 
     def _view(

