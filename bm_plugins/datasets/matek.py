@@ -68,6 +68,10 @@ class Matek(BaseDataset):
         fraction (float): Share of each class to take, at least one image:
             the same images each time, and those of a smaller share among
             those of a larger one. Defaults to 1: all.
+        per_class (int, optional): Images of each class to take at most, those
+            of fewer among those of more. Defaults to None: any number.
+        draw (int): Which choice of a ``fraction`` or ``per_class``. Defaults
+            to 0.
         on_unreadable (str): What a training image does that turns out to be
             unreadable: ``'stop'`` ends the run and names it; ``'skip'`` gives
             its place in the batch to the next readable image of the part,
@@ -114,6 +118,8 @@ class Matek(BaseDataset):
         fold: int | str | None = None,
         with_label: bool = True,
         fraction: float = 1.0,
+        per_class: int | None = None,
+        draw: int = 0,
         on_unreadable: str = 'stop',
         cache: str | None = None,
         cache_dir: str | None = None,
@@ -131,10 +137,11 @@ class Matek(BaseDataset):
             )
         if data_prefix is None:
             data_prefix = os.path.abspath(find_image_folder(data_root))
-        self.split = parse_split(split, fraction, with_label)
+        self.split = parse_split(split, fraction, with_label, per_class)
         self.fold = parse_fold(fold)
         self.with_label = with_label
         self.fraction = fraction
+        self.per_class, self.draw = per_class, draw
         self.on_unreadable = on_unreadable
         if on_unreadable not in ('stop', 'skip'):
             raise InputError(
@@ -184,7 +191,8 @@ class Matek(BaseDataset):
             manifest, self.with_label, self.img_prefix
         )
         parts = parts_of(splits, folds, self.fold, manifest)
-        rows = rows_of(parts, self.split, paths, labels, self.fraction)
+        share = self.fraction, self.per_class, self.draw
+        rows = rows_of(parts, self.split, paths, labels, *share)
         if not rows:
             raise InputError(
                 f'{manifest}: no image in part {"/".join(self.split)}'
@@ -226,6 +234,10 @@ class Matek(BaseDataset):
             protocol += f'; {"/".join(self.split)} part'
         if self.fraction < 1:
             protocol += f', {self.fraction:g} of it'
+        if self.per_class:
+            protocol += f', {self.per_class} images a class'
+        if self.draw:
+            protocol += f', choice {self.draw}'
         self._metainfo['protocol'] = protocol
         if not is_verified(manifest):
             say_unverified(manifest, self.data_root)

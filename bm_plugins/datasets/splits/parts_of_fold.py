@@ -38,9 +38,12 @@ def parse_fold(fold: int | str | None) -> int | None:
 
 
 def parse_split(
-    split: str | Sequence[str], fraction: float, with_label: bool
+    split: str | Sequence[str],
+    fraction: float,
+    with_label: bool,
+    per_class: int | None = None,
 ) -> tuple[str, ...]:
-    """The parts that a data set loads, of which it takes a fraction.
+    """The parts that a data set loads, of which it takes a share.
 
     Raises:
         InputError: There is no such part, or no such share.
@@ -54,6 +57,11 @@ def parse_split(
         raise InputError(
             f'fraction={fraction}: expected a share above 0 up to 1, and '
             'labels, by which each class gives its share.'
+        )
+    if per_class is not None and not (per_class >= 1 and with_label):
+        raise InputError(
+            f'per_class={per_class}: expected 1 or more images of each class, '
+            'and labels.'
         )
     return wanted
 
@@ -201,6 +209,8 @@ def rows_of(
     paths: Sequence[str],
     labels: Sequence[str],
     fraction: float = 1.0,
+    per_class: int | None = None,
+    draw: int = 0,
 ) -> list[int]:
     """The rows of some parts, in order.
 
@@ -211,13 +221,17 @@ def rows_of(
         labels (Sequence[str]): Column ``label`` (N,).
         fraction (float): Share of each class, by :func:`stratified_share`.
             Defaults to 1: all.
+        per_class (int, optional): Images of each class at most, as there.
+        draw (int): Which choice, as there.
     """
     rows = [row for row, part in enumerate(parts) if part in wanted]
-    if fraction < 1:
+    if fraction < 1 or per_class is not None:
         chosen = stratified_share(
             [paths[row] for row in rows],
             [labels[row] for row in rows],
             fraction,
+            per_class,
+            draw,
         )
         rows = [rows[number] for number in chosen]
     return rows

@@ -110,17 +110,22 @@ def stratified_split(
 def stratified_share(
     paths: Sequence[str],
     labels: Sequence[str],
-    fraction: float,
+    fraction: float = 1.0,
+    per_class: int | None = None,
+    draw: int = 0,
 ) -> list[int]:
     """Rows of a share of each class, rounded, at least one image.
 
     By the SHA-256 of the file name, as :func:`stratified_split`: the
-    rows of a smaller fraction are among those of a larger one.
+    rows of a smaller share are among those of a larger one.
 
     Args:
         paths (Sequence[str]): Paths (N,).
         labels (Sequence[str]): Class codes (N,).
-        fraction (float): The share, above 0 and up to 1.
+        fraction (float): The share, above 0 and up to 1. Defaults to 1.
+        per_class (int, optional): Images of each class at most. Defaults to
+            None: any number.
+        draw (int): Of several choices, which one. Defaults to 0.
 
     Returns:
         list[int]: The rows, in order.
@@ -130,8 +135,8 @@ def stratified_share(
         members[label].append(row)
     chosen = []
     for own in members.values():
-        own.sort(key=lambda row: _rank('0:share', paths[row]))
-        chosen += own[: max(1, round(fraction * len(own)))]
+        own.sort(key=lambda row: _rank(f'{draw}:share', paths[row]))
+        chosen += own[: max(1, round(fraction * len(own)))][:per_class]
     return sorted(chosen)
 
 
