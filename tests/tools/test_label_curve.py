@@ -67,7 +67,7 @@ def test_the_labels_of_a_training_are_those_of_features(cells):
 
 @pytest.mark.slow
 def test_table_picture_and_what_is_kept(tool, tmp_path):
-    good = write(tmp_path / 'good.h5', blobs(spread=2.2))
+    good = write(tmp_path / 'good.h5', blobs(spread=1.8))
     poor = write(tmp_path / 'poor.h5', blobs(spread=4))
     out = tmp_path / 'out'
     args = ('--labels', '2', 'all', '--draws', '3', '--out', out)
