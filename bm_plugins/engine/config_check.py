@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from bm_plugins.errors import InputError
 
 from .config_types import all_types, arguments_of, classes_of, plain_name
+from .inherited_variables import check_variables
 
 # What configs say at their top beside the arguments of a Runner.
 OPTIONS = (
@@ -203,9 +204,12 @@ def check_config(cfg: Mapping[str, Any]) -> None:
 
     Raises:
         InputError: A key is unknown; the message has the nearest one. Or a
-            batch size, number of epochs or such is none.
+            batch size, number of epochs or such is none, or a variable of the
+            file was used by the one that it inherits.
     """
     top = _top()
+    if isinstance(cfg, Config):
+        check_variables(cfg, _uses)
     if isinstance(cfg.get('custom_hooks'), dict):
         raise InputError('custom_hooks: expected a list, [dict(...)].')
     for key, value in cfg.items():
