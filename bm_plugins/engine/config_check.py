@@ -204,14 +204,23 @@ def check_config(cfg: Mapping[str, Any]) -> None:
 
     Raises:
         InputError: A key is unknown; the message has the nearest one. Or a
-            batch size, number of epochs or such is none, or a variable of the
-            file was used by the one that it inherits.
+            batch size, number of epochs or such is none, a training,
+            validation or test lacks a part, or a variable of the file was
+            used by the one that it inherits.
     """
     top = _top()
     if isinstance(cfg, Config):
         check_variables(cfg, _uses)
     if isinstance(cfg.get('custom_hooks'), dict):
         raise InputError('custom_hooks: expected a list, [dict(...)].')
+    for whole, parts in _WHOLES.items():
+        there = [part for part in parts if cfg.get(part) is not None]
+        if there and (missing := [p for p in parts if p not in there]):
+            raise InputError(
+                f'{" and ".join(missing)}: not set, but a {whole} needs it '
+                f'beside {" and ".join(there)}. Set it, or set all of '
+                f'{", ".join(parts)} to None.'
+            )
     for key, value in cfg.items():
         if key in top:
             _check(value, key, _kind(key))

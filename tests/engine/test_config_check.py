@@ -133,6 +133,46 @@ def test_a_slip_in_a_file(tmp_path, line, message):
         check_config(Config.fromfile(file))
 
 
+@pytest.mark.parametrize(
+    ('file', 'lacks', 'message'),
+    [
+        (
+            *('resnet_tiny_val_bm', ['val_cfg']),
+            '^val_cfg: not set, but a validation needs it beside '
+            'val_dataloader and val_evaluator.',
+        ),
+        ('resnet_tiny_val_bm', ['val_evaluator'], '^val_evaluator: not set'),
+        (
+            *('resnet_tiny_val_bm', ['val_cfg', 'val_evaluator']),
+            '^val_cfg and val_evaluator: .* beside val_dataloader. Set it, or',
+        ),
+        (
+            *('linear_tiny_bm', ['test_dataloader']),
+            '^test_dataloader: not set, but a test .* all of '
+            'test_dataloader, test_cfg, test_evaluator to None.',
+        ),
+        ('swav_tiny_bm', ['optim_wrapper'], '^optim_wrapper: .* a training '),
+        (
+            'swav_tiny_bm',
+            ['train_cfg'],
+            '^train_cfg: not set, .* beside train',
+        ),
+    ],
+)
+def test_a_part_without_the_others(file, lacks, message):
+    cfg = Config.fromfile(f'configs/{file}.py')
+    cfg.update(dict.fromkeys(lacks))
+    with pytest.raises(InputError, match=message):
+        check_config(cfg)
+
+
+def test_no_validation_at_all_is_taken():
+    cfg = Config.fromfile('configs/resnet_tiny_val_bm.py')
+    parts = ('val_dataloader', 'val_cfg', 'val_evaluator')
+    cfg.update(dict.fromkeys(parts))
+    check_config(cfg)
+
+
 def test_names_of_ones_own_are_free(tmp_path):
     file = tmp_path / 'own.py'
     file.write_text(
