@@ -11,13 +11,12 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, LogProcessor, Runner
 from mmengine.runner.loops import TestLoop, ValLoop
-from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from bm_plugins.errors import InputError
 
-from .config_types import all_types, arguments_of, classes_of, plain_name
+from .config_types import arguments_of, check_type, classes_of, needed_by
 from .inherited_variables import check_variables
 
 # What configs say at their top beside the arguments of a Runner.
@@ -92,6 +91,8 @@ _WHOLES = dict(
     validation=('val_dataloader', 'val_cfg', 'val_evaluator'),
     test=('test_dataloader', 'test_cfg', 'test_evaluator'),
 )
+# What is built of its own arguments alone, without any from where it stands.
+_ALONE = ('hooks', 'pipeline', 'transforms', 'val_evaluator', 'test_evaluator')
 _NEAR = 0.85  # of two names that are alike, by difflib's ratio
 
 
@@ -271,7 +272,7 @@ def _check(value: Any, where: str, kind: str) -> None:
             others = {*value, *_DEFAULT_HOOKS} - {key}
             raise _unknown(f'{where}.{key} (without a type)', key, others)
         _check_number(item, f'{where}.{key}', key)
-        if key in ('init_cfg', 'meta_keys'):
+        if key in ('init_cfg', 'meta_keys', 'targets'):  # no types
             continue
         if str(value.get('type')).startswith('Albu'):
             continue  # its transforms have names of their own
@@ -299,16 +300,7 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
     elif isinstance(name, str):
         made_of = list(classes_of(name))
         if not made_of:
-            near = (
-                []
-                if {'.', '/'} & {*plain_name(name)}
-                else _near(name, all_types())
-            )
-            if near and name not in near and not hasattr(nn, name):
-                raise InputError(
-                    f'{where}: there is no type {name}; did you mean '
-                    f'{near[0]}?'
-                )
+            check_type(name, where)
             return set(), True
     elif kind == 'dataloader':
         made_of = [DataLoader]
@@ -330,6 +322,10 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
         arguments, any_other = arguments_of(maker)
         keys |= arguments
         is_open |= any_other
+    if kind in _ALONE:
+        needed = frozenset.intersection(*map(needed_by, made_of))
+        if missing := sorted(needed - {*value}):
+            raise InputError(f'{where}: {name} needs {", ".join(missing)}.')
     return keys, is_open
 
 
