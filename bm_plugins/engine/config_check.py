@@ -18,6 +18,7 @@ from bm_plugins.errors import InputError
 
 from .config_types import arguments_of, check_type, classes_of, needed_by
 from .inherited_variables import check_variables
+from .upstream_limits import check_hue
 
 # What configs say at their top beside the arguments of a Runner.
 OPTIONS = (
@@ -264,6 +265,8 @@ def _check(value: Any, where: str, kind: str) -> None:
     if not isinstance(value, dict):
         return
     allowed, is_open = _allowed(value, where, kind)
+    if value.get('type') in ('ColorJitter', 'mmpretrain.ColorJitter'):
+        check_hue(value, where)
     for key, item in value.items():
         unknown = key not in allowed and key not in _MARKS
         if unknown and (not is_open or _near(key, allowed)):

@@ -71,7 +71,10 @@ def test_epoch_without_a_batch(tmp_path):
             dict(type='CheckpointHook', save_best='per_class/macro_f1'),
             'CheckpointHook cannot be built: Cannot infer the rule',
         ),
-        (dict(type='EMAHook', begin_iter=-1), 'EMAHook cannot .*begin_iter. must'),
+        (
+            dict(type='EMAHook', begin_iter=-1),
+            'EMAHook cannot .*begin_iter. must',
+        ),
         (dict(type='ResNeXt', depth=50), 'ResNeXt is not in the '),
     ],
 )
