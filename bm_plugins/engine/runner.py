@@ -52,6 +52,7 @@ from .schedule_length import (
 from .step_options import FastStepRunner
 from .trackers import with_trackers
 from .unwrap import unwrap
+from .upstream_limits import check_queue
 
 
 @RUNNERS.register_module()
@@ -178,6 +179,7 @@ class MarrowRunner(FastStepRunner):
         loop = super().build_train_loop(loop)
         model = unwrap(self.model)
         check_epoch(model, loop.dataloader)
+        check_queue(model, loop.dataloader, self.world_size)
         preprocessor = getattr(model, 'data_preprocessor', None)
         if hasattr(preprocessor, 'take_over'):
             preprocessor.take_over(loop.dataloader.dataset)
