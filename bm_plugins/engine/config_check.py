@@ -303,7 +303,8 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
     elif isinstance(name, str):
         made_of = list(classes_of(name))
         if not made_of:
-            check_type(name, where)
+            if kind != 'tracker':  # trackers.py has names for them
+                check_type(name, where)
             return set(), True
     elif kind == 'dataloader':
         made_of = [DataLoader]
