@@ -11,13 +11,14 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, LogProcessor, Runner
 from mmengine.runner.loops import TestLoop, ValLoop
-from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from bm_plugins.errors import InputError
 
-from .config_types import all_types, arguments_of, classes_of, plain_name
+from .config_types import arguments_of, check_type, classes_of, needed_by
+from .inherited_variables import check_variables
+from .upstream_limits import check_hue
 
 # What configs say at their top beside the arguments of a Runner.
 OPTIONS = (
@@ -91,6 +92,8 @@ _WHOLES = dict(
     validation=('val_dataloader', 'val_cfg', 'val_evaluator'),
     test=('test_dataloader', 'test_cfg', 'test_evaluator'),
 )
+# What is built of its own arguments alone, without any from where it stands.
+_ALONE = ('hooks', 'pipeline', 'transforms', 'val_evaluator', 'test_evaluator')
 _NEAR = 0.85  # of two names that are alike, by difflib's ratio
 
 
@@ -203,11 +206,23 @@ def check_config(cfg: Mapping[str, Any]) -> None:
 
     Raises:
         InputError: A key is unknown; the message has the nearest one. Or a
-            batch size, number of epochs or such is none.
+            batch size, number of epochs or such is none, a training,
+            validation or test lacks a part, or a variable of the file was
+            used by the one that it inherits.
     """
     top = _top()
+    if isinstance(cfg, Config):
+        check_variables(cfg, _uses)
     if isinstance(cfg.get('custom_hooks'), dict):
         raise InputError('custom_hooks: expected a list, [dict(...)].')
+    for whole, parts in _WHOLES.items():
+        there = [part for part in parts if cfg.get(part) is not None]
+        if there and (missing := [p for p in parts if p not in there]):
+            raise InputError(
+                f'{" and ".join(missing)}: not set, but a {whole} needs it '
+                f'beside {" and ".join(there)}. Set it, or set all of '
+                f'{", ".join(parts)} to None.'
+            )
     for key, value in cfg.items():
         if key in top:
             _check(value, key, _kind(key))
@@ -250,6 +265,8 @@ def _check(value: Any, where: str, kind: str) -> None:
     if not isinstance(value, dict):
         return
     allowed, is_open = _allowed(value, where, kind)
+    if value.get('type') in ('ColorJitter', 'mmpretrain.ColorJitter'):
+        check_hue(value, where)
     for key, item in value.items():
         unknown = key not in allowed and key not in _MARKS
         if unknown and (not is_open or _near(key, allowed)):
@@ -258,7 +275,7 @@ def _check(value: Any, where: str, kind: str) -> None:
             others = {*value, *_DEFAULT_HOOKS} - {key}
             raise _unknown(f'{where}.{key} (without a type)', key, others)
         _check_number(item, f'{where}.{key}', key)
-        if key in ('init_cfg', 'meta_keys'):
+        if key in ('init_cfg', 'meta_keys', 'targets'):  # no types
             continue
         if str(value.get('type')).startswith('Albu'):
             continue  # its transforms have names of their own
@@ -286,16 +303,8 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
     elif isinstance(name, str):
         made_of = list(classes_of(name))
         if not made_of:
-            near = (
-                []
-                if {'.', '/'} & {*plain_name(name)}
-                else _near(name, all_types())
-            )
-            if near and name not in near and not hasattr(nn, name):
-                raise InputError(
-                    f'{where}: there is no type {name}; did you mean '
-                    f'{near[0]}?'
-                )
+            if kind != 'tracker':  # trackers.py has names for them
+                check_type(name, where)
             return set(), True
     elif kind == 'dataloader':
         made_of = [DataLoader]
@@ -317,6 +326,10 @@ def _allowed(value: dict, where: str, kind: str) -> tuple[set[str], bool]:
         arguments, any_other = arguments_of(maker)
         keys |= arguments
         is_open |= any_other
+    if kind in _ALONE:
+        needed = frozenset.intersection(*map(needed_by, made_of))
+        if missing := sorted(needed - {*value}):
+            raise InputError(f'{where}: {name} needs {", ".join(missing)}.')
     return keys, is_open
 
 

@@ -4,6 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,8 @@ import mmengine.registry
 import mmpretrain.registry
 from mmengine.registry import Registry
 from torch import nn
+
+from bm_plugins.errors import InputError
 
 
 def _registries() -> Iterator[Registry]:
@@ -44,6 +47,46 @@ def all_types() -> frozenset[str]:
     for registry in _registries():
         registry.import_from_location()
     return frozenset(n for r in _registries() for n in r.module_dict)
+
+
+def check_type(name: str, where: str) -> None:
+    """Refuse a type that no registry has.
+
+    Args:
+        name (str): One that :func:`classes_of` has not found. Those of other
+            packages and of torch are free.
+        where (str): Its key, for the error.
+
+    Raises:
+        InputError: With the nearest one.
+    """
+    plain = plain_name(name)
+    if {'.', '/'} & {*plain} or hasattr(nn, plain) or plain in all_types():
+        return
+    by_lower = {known.lower(): known for known in sorted(all_types())}
+    near = get_close_matches(plain.lower(), by_lower, 1)
+    hint = 'name'
+    if near:
+        hint = f'did you mean {by_lower[near[0]]}? If it is yours, name'
+    raise InputError(
+        f'{where}: there is no type {name}; {hint} the module that '
+        'registers it in custom_imports or BM_IMPORTS.'
+    )
+
+
+@cache
+def needed_by(maker: Any) -> frozenset[str]:
+    """Names of arguments without a default."""
+    try:
+        parameters = inspect.signature(maker).parameters.values()
+    except (TypeError, ValueError):
+        return frozenset()
+    free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return frozenset(
+        p.name
+        for p in parameters
+        if p.default is p.empty and p.kind not in free
+    )
 
 
 @cache

@@ -13,14 +13,24 @@ def check_epoch(model: nn.Module, dataloader: DataLoader) -> None:
 
     Raises:
         InputError: An epoch has no batch, ranks would wait for ever for one
-            that has fewer, or the model has other classes than the data.
+            that has fewer, or the model has other classes than the data, or
+            weights of another number of classes.
     """
-    given = getattr(getattr(model, 'head', None), 'num_classes', None)
+    head = getattr(model, 'head', None)
+    given = getattr(head, 'num_classes', None)
     classes = getattr(dataloader.dataset, 'metainfo', {}).get('classes')
     if given and classes and given != len(classes):
         raise InputError(
             f'model.head.num_classes is {given}, but the data set has '
             f'{len(classes)} classes: set both to the same.'
+        )
+    weights = getattr(
+        getattr(head, 'loss_module', None), 'class_weight', None
+    )  # upstream's would fail in the first step
+    if given and isinstance(weights, list | tuple) and len(weights) != given:
+        raise InputError(
+            f'model.head.loss.class_weight: expected {given} numbers, one for '
+            f'each class, found {len(weights)}.'
         )
     count = torch.tensor(len(dataloader))
     counts = [int(n) for n in all_gather(count)]

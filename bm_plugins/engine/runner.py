@@ -37,7 +37,7 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
 from bm_plugins.engine.hooks.checkpoint_hook import last_good
 from bm_plugins.engine.hooks.preemption_hook import let_workers_outlive_sigterm
 from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
-from bm_plugins.errors import InputError
+from bm_plugins.errors import InputError, first_line
 from bm_plugins.utils.files import atomic_write, make_folder
 
 from .checkpoints.resume_check import check_progress, progress_of
@@ -52,6 +52,7 @@ from .schedule_length import (
 from .step_options import FastStepRunner
 from .trackers import with_trackers
 from .unwrap import unwrap
+from .upstream_limits import check_queue
 
 
 @RUNNERS.register_module()
@@ -132,6 +133,23 @@ class MarrowRunner(FastStepRunner):
                     self.register_custom_hooks([dict(type=name)])
                     there.add(name)
 
+    def register_hook(self, hook: Any, priority: Any = None) -> None:
+        """Register it; what its arguments lack is said in one line."""
+        name = hook.get('type') if isinstance(hook, dict) else None
+        try:
+            super().register_hook(hook, priority)
+        except InputError:
+            raise
+        except (AssertionError, KeyError, TypeError, ValueError) as error:
+            if name is None:
+                raise
+            said = first_line(error)
+            cure = " ('greater' or 'less')" if 'infer the rule' in said else ''
+            raise InputError(
+                f'custom_hooks or default_hooks: {name} cannot be built: '
+                f'{said}{cure}'
+            ) from error
+
     def build_visualizer(self, visualizer: Any = None) -> Visualizer:
         """Build it, with the config's ``tracker``."""
         tracker = self.cfg.get('tracker')
@@ -161,6 +179,7 @@ class MarrowRunner(FastStepRunner):
         loop = super().build_train_loop(loop)
         model = unwrap(self.model)
         check_epoch(model, loop.dataloader)
+        check_queue(model, loop.dataloader, self.world_size)
         preprocessor = getattr(model, 'data_preprocessor', None)
         if hasattr(preprocessor, 'take_over'):
             preprocessor.take_over(loop.dataloader.dataset)

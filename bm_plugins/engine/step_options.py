@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bm_plugins.errors import InputError
 
 from .unwrap import unwrap
+from .upstream_limits import accumulation_reason
 
 INSTEAD = (
     'Leave it at 1. For a larger batch take more processes; for the same '
@@ -150,10 +151,11 @@ def check_accumulation(model: nn.Module, steps: int) -> None:
 
     Raises:
         InputError: More than one, and a part of the model says by its
-            ``accumulation_refused`` why not.
+            ``accumulation_refused`` why not, or is one of upstream's that
+            it is known of.
     """
     for module in model.modules():
-        reason = getattr(module, 'accumulation_refused', '')
+        reason = accumulation_reason(module)
         if steps > 1 and reason:
             raise InputError(
                 f'optim_wrapper.accumulative_counts={steps} would change '

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
+# What a command may import or read as its config.
+_SOURCES = ('*.py', '*.json', '*.yml', '*.yaml')
 _IMPORTED = datetime.now(timezone.utc)  # about when the program started
 
 
@@ -149,12 +151,16 @@ def code_version(root: Path = ROOT) -> dict[str, Any]:
     """Version of the package; commit of the checkout that it runs from.
 
     ``bm_plugins``; ``git_commit`` and ``git_dirty`` (whether tracked files
-    differ from it), both None where there is no checkout, or no git to ask.
+    differ from it, or modules and configs are not tracked), both None where
+    there is no checkout, or no git to ask.
     """
     commit = dirty = None
     if (root / '.git').exists():
         commit = _git(root, 'rev-parse', 'HEAD')
         changes = _git(root, 'status', '--porcelain', '-uno')
+        if changes == '':
+            others = ('ls-files', '--others', '--exclude-standard', '--')
+            changes = _git(root, *others, *_SOURCES)
         dirty = None if changes is None else bool(changes)
     return dict(bm_plugins=__version__, git_commit=commit, git_dirty=dirty)
 

@@ -107,6 +107,24 @@ def test_what_the_documents_name_is_taken(option):
         ('model = dict(head=dict(lss=dict()))', 'model.head.lss: .*mean loss'),
         ("custom_hooks = dict(type='EMAHook')", 'hooks: expected a list'),
         ("custom_hooks = [dict(type='EMAHok')]", 'did you mean EMAHook'),
+        ("model = dict(type='Swav')", 'model: there is no .*mean SwAV?'),
+        (
+            "train_dataloader = dict(sampler=dict(type='DefaultSampeler'))",
+            'train_dataloader.sampler: .*did you mean DefaultSampler',
+        ),
+        (
+            "custom_hooks = [dict(type='Zzzz')]",
+            'custom_hooks.0: there is no type Zzzz; name the module',
+        ),
+        (
+            "custom_hooks = [dict(type='EarlyStoppingHook')]",
+            'custom_hooks.0: EarlyStoppingHook needs monitor.',
+        ),
+        (
+            'train_dataloader = dict(dataset=dict(pipeline=[dict(type='
+            "'Lighting', eigvec=[])]))",
+            'dataset.pipeline.0: Lighting needs eigval.',
+        ),
         ('model = dict(train_cfg=dict(augment=[]))', 'did you mean augments'),
         ("resume_from = 'a.pth'", 'say it by resume=True and load_from'),
         ("lr_config = dict(policy='step')", 'say it by param_scheduler'),
@@ -131,6 +149,46 @@ def test_a_slip_in_a_file(tmp_path, line, message):
     file.write_text(f"_base_ = '{CONFIG.resolve()}'\n{line}\n")
     with pytest.raises(InputError, match=message):
         check_config(Config.fromfile(file))
+
+
+@pytest.mark.parametrize(
+    ('file', 'lacks', 'message'),
+    [
+        (
+            *('resnet_tiny_val_bm', ['val_cfg']),
+            '^val_cfg: not set, but a validation needs it beside '
+            'val_dataloader and val_evaluator.',
+        ),
+        ('resnet_tiny_val_bm', ['val_evaluator'], '^val_evaluator: not set'),
+        (
+            *('resnet_tiny_val_bm', ['val_cfg', 'val_evaluator']),
+            '^val_cfg and val_evaluator: .* beside val_dataloader. Set it, or',
+        ),
+        (
+            *('linear_tiny_bm', ['test_dataloader']),
+            '^test_dataloader: not set, but a test .* all of '
+            'test_dataloader, test_cfg, test_evaluator to None.',
+        ),
+        ('swav_tiny_bm', ['optim_wrapper'], '^optim_wrapper: .* a training '),
+        (
+            'swav_tiny_bm',
+            ['train_cfg'],
+            '^train_cfg: not set, .* beside train',
+        ),
+    ],
+)
+def test_a_part_without_the_others(file, lacks, message):
+    cfg = Config.fromfile(f'configs/{file}.py')
+    cfg.update(dict.fromkeys(lacks))
+    with pytest.raises(InputError, match=message):
+        check_config(cfg)
+
+
+def test_no_validation_at_all_is_taken():
+    cfg = Config.fromfile('configs/resnet_tiny_val_bm.py')
+    parts = ('val_dataloader', 'val_cfg', 'val_evaluator')
+    cfg.update(dict.fromkeys(parts))
+    check_config(cfg)
 
 
 def test_names_of_ones_own_are_free(tmp_path):
@@ -161,6 +219,8 @@ def test_names_of_ones_own_are_free(tmp_path):
         "model_name='resnet18', drop_path_rate=0.1))",
         "model = dict(backbone=dict(_delete_=True, type='TimmEncoder', "
         "model_name='vit_tiny_patch16_224', init_values=1e-5))",
+        "model = dict(backbone=dict(_delete_=True, type='LoRAModel', module="
+        "dict(type='VisionTransformer'), targets=[dict(type='qkv')]))",
         # variables that the config uses
         "optimizer = dict(type='Lamb', lr=0.1)\n"
         'optim_wrapper = dict(optimizer=dict(_delete_=True, **optimizer))',

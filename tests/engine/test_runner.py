@@ -59,6 +59,30 @@ def test_epoch_without_a_batch(tmp_path):
         runner.build_train_loop(runner._train_loop)
 
 
+@pytest.mark.parametrize(
+    ('hook', 'message'),
+    [
+        (
+            dict(type='EarlyStoppingHook', monitor='per_class/macro_f1'),
+            'EarlyStoppingHook cannot be built: Cannot infer the rule for '
+            r"per_class/macro_f1, .* must be specified. \('greater' or 'less'",
+        ),
+        (
+            dict(type='CheckpointHook', save_best='per_class/macro_f1'),
+            'CheckpointHook cannot be built: Cannot infer the rule',
+        ),
+        (
+            dict(type='EMAHook', begin_iter=-1),
+            'EMAHook cannot .*begin_iter. must',
+        ),
+        (dict(type='ResNeXt', depth=50), 'ResNeXt is not in the '),
+    ],
+)
+def test_a_hook_that_cannot_be_built(tmp_path, hook, message):
+    with pytest.raises(InputError, match=message):
+        build(tmp_path, custom_hooks=[hook])
+
+
 def test_fine_tuning_takes_the_backbone_and_resuming_everything(tmp_path):
     weights = {'backbone.weight': torch.eye(2), 'backbone.bias': torch.ones(2)}
     file = tmp_path / 'pretrained.pth'

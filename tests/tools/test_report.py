@@ -54,8 +54,12 @@ def test_a_run_beside_the_paper(tmp_path, tool, run):
         for i in (1, 2, 3, 4, 5, 10, 15, 20)
     ]
     assert float(common['value']) == pytest.approx(np.mean(eight), abs=1e-6)
-    macro = found['macro', 'run_1', 'f1']['value']
-    assert found['macro_common', 'run_1', 'f1']['value'] == macro
+    for metric in ('precision', 'recall', 'f1'):
+        rows = [found[m, 'run_1', metric] for m in ('macro', 'macro_common')]
+        first, second = (
+            [r[k] for k in ('value', 'low', 'high')] for r in rows
+        )
+        assert first == second, metric
     assert ('MYB', 'run_1', 'f1') not in found  # no test image
     stds = table(out, 3)
     key = 'ART', 'paper, ResNeXt-50', 'recall'

@@ -76,6 +76,14 @@ def test_commit_and_changes_of_a_checkout(tmp_path):
     clean = code_version(tmp_path)
     (tmp_path / 'untracked').write_text('')
     assert code_version(tmp_path) == clean
+    (tmp_path / 'mine').mkdir()
+    for name in ('score.py', 'tiny.yml'):  # BM_IMPORTS, a config
+        (tmp_path / 'mine' / name).write_text('')
+        assert code_version(tmp_path) == clean | dict(git_dirty=True)
+        (tmp_path / '.git/info/exclude').write_text('mine/')
+        assert code_version(tmp_path) == clean
+        (tmp_path / '.git/info/exclude').write_text('')
+        (tmp_path / 'mine' / name).unlink()
     (tmp_path / 'code.py').write_text('changed')
     changed = code_version(tmp_path)
     installed = code_version(tmp_path / 'site-packages')  # within a checkout

@@ -42,7 +42,12 @@ def model_warnings(bundle: Bundle) -> list[str]:
         )
     counts = bundle.info.get('counts', {})
     few = [code for code in bundle.classes if counts.get(code, [FEW])[0] < FEW]
-    if few:
+    if len(few) == len(bundle.classes):
+        found.append(
+            f'The model has learned from fewer than {FEW} cells of each '
+            'class: its classes and percentages mean little.'
+        )
+    elif few:
         found.append(
             f'The model has learned from fewer than {FEW} cells of '
             f'{", ".join(few)}, and hardly ever suggests them: a low '

@@ -73,6 +73,10 @@ class Training:
 
         Returns:
             tuple[np.ndarray, str]: Shares (C,), and what they are, in words.
+
+        Raises:
+            InputError: The loss has weights of another number of classes, or
+                what are none.
         """
         balanced = self.sampler == 'ClassBalancedSampler'
         drawn = (counts > 0) if balanced else counts
@@ -83,7 +87,7 @@ class Training:
             if isinstance(rule, str):
                 beta = self.loss.get('beta', 0.9999)
                 weights = class_weights(counts, rule, beta)
-            drawn = drawn * np.asarray(weights, float)
+            drawn = drawn * _weights(weights, len(counts))
             text += ', times its weight in the loss'
         if not balanced and self.sampler != 'DefaultSampler':
             text += ' (taken so: how its images were drawn is not known)'
@@ -256,6 +260,21 @@ def prior_of(
         shares, text = (counts > 0) / (counts > 0).sum(), EQUAL
     calibration = (held / held.sum()).tolist()
     return dict(shares=shares.tolist(), text=text, calibration=calibration)
+
+
+def _weights(given: object, number: int) -> np.ndarray:
+    try:
+        weights = np.asarray(given, float)
+    except (TypeError, ValueError):
+        weights = np.empty(0)
+    if weights.shape != (number,):
+        found = weights.size if weights.ndim == 1 and weights.size else given
+        raise InputError(
+            f'model.head.loss.class_weight: expected {number} numbers, one '
+            f'for each class of the data set, found {found}. Give the config '
+            'that was trained, and its own class_set.'
+        )
+    return weights
 
 
 def _weighted_loss(model: Mapping[str, Any]) -> dict:

@@ -146,11 +146,7 @@ def figures_of(
         else:
             ends, kind = percentile_interval(function(draws)), 'bootstrap'
             if 'balanced' in name or name.startswith('macro_recall'):
-                # A bootstrap does not see that few images, all right, may err.
-                wide = mean_of_proportions(
-                    np.diag(matrix)[classes], support[classes]
-                )
-                ends = min(ends[0], wide[0]), min(1, max(ends[1], wide[1]))
+                ends = mean_recall_ends(ends, matrix, classes)
                 kind = 'bootstrap, Wilson'
         result[name, 'all'] = Figure(
             name, 'all', n, int(classes.sum()), value, *map(float, ends), kind
@@ -164,6 +160,24 @@ def figures_of(
         'resampling',
     )
     return result
+
+
+def mean_recall_ends(
+    ends: Sequence[float], matrix: np.ndarray, classes: np.ndarray
+) -> tuple[float, float]:
+    """Ends of a mean recall's interval, with :func:`mean_of_proportions`.
+
+    A bootstrap does not see that few images, all right, may err.
+
+    Args:
+        ends (Sequence[float]): The bootstrap's.
+        matrix (np.ndarray): The confusion matrix (C, C).
+        classes (np.ndarray): Whose recalls are averaged (C,), bool; each has
+            images.
+    """
+    hits, support = np.diag(matrix)[classes], matrix.sum(1)[classes]
+    wide = mean_of_proportions(hits, support)
+    return min(ends[0], wide[0]), min(1, max(ends[1], wide[1]))
 
 
 def _by_class(

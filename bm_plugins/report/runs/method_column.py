@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -20,6 +21,7 @@ from bm_plugins.evaluation.functional.intervals import (
     percentile_interval,
 )
 from bm_plugins.evaluation.functional.known_scores import least
+from bm_plugins.evaluation.metrics.scores import mean_recall_ends
 from bm_plugins.utils.config_text import parse_config
 
 from .folds import FOLDS, SUMMARY, read_protocol
@@ -94,13 +96,18 @@ def read_method(
     )[0]
     common = {}
     for metric in METRICS:
+        figure = run.figures.get((f'macro_{metric}', 'all'))
+        if figure and wanted.sum() == figure.classes:  # all that were tested
+            common[metric] = Cell(figure.value, figure.low, figure.high)
+            continue
         key = f'macro_{metric}_min_support'
         value = float(averages(matrix, 0, wanted)[key])
-        drawn = averages(draws, 0, wanted)[key]
-        ends = (nan, nan)
+        ends: Sequence[float] = (nan, nan)
         if wanted.any():
-            ends = map(float, percentile_interval(drawn))
-        common[metric] = Cell(value, *ends)
+            ends = percentile_interval(averages(draws, 0, wanted)[key])
+            if metric == 'recall':  # as in the rows beside it
+                ends = mean_recall_ends(ends, matrix, wanted)
+        common[metric] = Cell(value, *map(float, ends))
     kind, what = kind_of(folder)
     if run.classifier:
         what += f', {run.classifier}'

@@ -72,8 +72,9 @@ def write_report(
         '# Beside the paper',
         '',
         'Research use only, not for diagnosis. In brackets 95 % intervals '
-        'over test images (of a class Wilson for precision and recall, Goutte '
-        'and Gaussier for F1; else bootstrap), or over folds where there are '
+        'over test images (Wilson for accuracy and for precision and recall '
+        'of a class, Goutte and Gaussier for F1 of a class; else bootstrap, '
+        'for mean recalls widened by Wilson), or over folds where there are '
         'folds (Nadeau and Bengio 2003); after ± the standard deviation '
         'over folds. The paper gives no intervals.',
         '',

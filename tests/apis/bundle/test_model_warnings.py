@@ -37,6 +37,13 @@ def test_classes_that_it_hardly_knows():
     assert 'fewer than 10 cells of BLA, NGS, and' in text
 
 
+def test_one_that_hardly_knows_any():
+    assert of(20, dict(BLA=[9, 5, 5], LYT=[1, 5, 5], NGS=[0, 0, 0])) == [
+        'The model has learned from fewer than 10 cells of each class: its '
+        'classes and percentages mean little.'
+    ]
+
+
 def test_one_of_synthetic_cells():
     assert of(20, {}, synthetic='Of synthetic cells.') == [
         'Of synthetic cells.'

@@ -206,6 +206,20 @@ def test_shares_that_a_classifier_was_fitted_for(
     assert ('loss' in said) == ('loss' in text)
 
 
+@pytest.mark.parametrize(
+    ('weights', 'found'),
+    [([1, 2], '2'), ((1, 2, 3, 4), '4'), (2.5, '2.5'), (['a', 1, 2], 'a')],
+)
+def test_weights_of_another_number_of_classes(weights, found):
+    loss = dict(type='WeightedCrossEntropyLoss', class_weight=weights)
+    message = (
+        'model.head.loss.class_weight: expected 3 numbers, one for each class '
+        f'of the data set, found .*{found}'
+    )
+    with pytest.raises(InputError, match=message):
+        Training(loss=loss).shares(np.array([60, 30, 0]))
+
+
 def test_the_shipped_training_draws_each_class_equally_often():
     got, said = read('resnet_tiny_val_bm').shares(np.array([60, 30, 0]))
     assert got.tolist() == [0.5, 0.5, 0]
