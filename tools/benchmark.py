@@ -6,6 +6,7 @@
   tools/benchmark.py all --json work_dirs/bench.json
   tools/benchmark.py coverage      # intervals of a differential, simulated
   tools/benchmark.py startup --against ../other-clone
+  tools/benchmark.py suggest --features f.h5  # against cells by chance
 
 Each other part times both sides by turns in this one run, and prints the
 medians, their ratio and the limit. Timings of two runs, or two machines, do
@@ -30,7 +31,7 @@ RELEASE = 171_374  # images of the collection
 PARTS = ('input', 'reading', 'dataset', 'sampler', 'metric', 'solver')
 PARTS += ('probe', 'step', 'scaling')
 # Asked for by name alone.
-ALONE = ('coverage', 'startup')
+ALONE = ('coverage', 'startup', 'suggest')
 
 
 def run_part(name: str, args: argparse.Namespace) -> dict:
@@ -47,6 +48,7 @@ def run_part(name: str, args: argparse.Namespace) -> dict:
         solver,
         startup,
         step,
+        suggestions,
     )
 
     parts = dict(
@@ -79,6 +81,9 @@ def run_part(name: str, args: argparse.Namespace) -> dict:
         # No timing; ten minutes on one core.
         coverage=lambda: coverage.coverage(args.runs or 40),
         startup=lambda: startup.startup(args.against, **given(args, 'runs')),
+        suggest=lambda: suggestions.suggestions(
+            args.features, **given(args, 'runs')
+        ),
     )
     return parts[name]()
 
@@ -157,6 +162,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='of startup: a clone of another version, timed by turns',
     )
     parser.add_argument(
+        '--features',
+        metavar='F.h5',
+        help='of suggest: by tools/extract_features.py --split train test',
+    )
+    parser.add_argument(
         '--profile',
         action='store_true',
         help='of input and step: name what takes the time',
@@ -177,6 +187,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     result = dict(machine=machine())
     if args.part == 'startup' and not args.against:
         raise InputError('startup needs --against CHECKOUT.')
+    if args.part == 'suggest' and not args.features:
+        raise InputError('suggest needs --features F.h5.')
     if args.part not in ALONE:
         args.data = args.data or drawn_cells()
         if not Path(args.data).is_dir():

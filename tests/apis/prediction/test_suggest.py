@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from bm_plugins.apis.bundle.bundle_file import save_bundle
 from bm_plugins.apis.prediction.suggest import WAYS, choose
+from bm_plugins.datasets.synthetic.collection import encode_cell
 from bm_plugins.errors import InputError
+from tests.apis.features.test_feature_evaluation import rows
+from tests.apis.tiny_bundle import tiny_bundle
 
 
 def kinds(counts, seed=0):
@@ -70,3 +74,43 @@ def test_random_cells_by_seed():
         choose(cells, even(60), [5], 10, 'random', seed) for seed in (0, 0, 1)
     )
     assert first == again != other and 5 not in first
+
+
+@pytest.mark.slow
+def test_from_a_folder_to_a_page_and_on_with_labels(tool, tmp_path):
+    bundle, cells = tmp_path / 'a.bundle', tmp_path / 'cells'
+    save_bundle(tiny_bundle(), bundle)
+    for code in ('NGS', 'LYT', 'BLA'):
+        folder = cells / code.lower()
+        folder.mkdir(parents=True)
+        for n in range(1, 11):
+            (folder / f'{n}.jpg').write_bytes(encode_cell(0, code, n))
+    (cells / 'copy.jpg').write_bytes((cells / 'bla/1.jpg').read_bytes())
+    out = tmp_path / 'out'
+    args = ('suggest', bundle, cells, '--number', '6', '--out', out)
+    status, said, error = tool(*args)
+    assert status == 0 and '6 cells' in said, error
+    listed = rows(out / 'suggestions.csv')
+    files = [(out / row['path']).resolve() for row in listed]
+    assert len({*files}) == 6 and all(f.is_file() for f in files)
+    predicted = {
+        (cells / row['path']).resolve(): row['code']
+        for row in rows(out / 'all/predictions.csv')
+    }
+    assert len(predicted) == 31
+    assert [predicted[f] for f in files] == [row['code'] for row in listed]
+    page = (out / 'page/report.html').read_text()
+    assert all(f.name in page for f in files)
+    # The next ones are others.
+    known = tmp_path / 'labels.csv'
+    lines = [f'{f.relative_to(cells.resolve())},BLA' for f in files]
+    known.write_text('\n'.join(['path,label', *lines]) + '\n')
+    more = tmp_path / 'more'
+    status, _, error = tool(*args[:-1], more, '--labelled', known)
+    assert status == 0, error
+    others = {
+        (more / r['path']).resolve() for r in rows(more / 'suggestions.csv')
+    }
+    assert len(others) == 6 and not others & {*files}
+    status, _, error = tool(*args[:3], '--number', '31', '--out', more)
+    assert status == 2 and '30 different cells have no label' in error
