@@ -1,7 +1,10 @@
 """Models, losses and the mathematics under them."""
 
 from bm_plugins.models.backbones.timm_encoder import TimmEncoder
+from bm_plugins.models.backbones.tuned_timm_encoder import TunedTimmEncoder
 from bm_plugins.models.heads.supcon_head import SupConHead
+from bm_plugins.models.losses.logit_adjusted_loss import LogitAdjustedLoss
+from bm_plugins.models.losses.soft_label_loss import SoftLabelLoss
 from bm_plugins.models.losses.supcon_loss import SupConLoss
 from bm_plugins.models.losses.swav_loss import GlobalSwAVLoss
 from bm_plugins.models.losses.weighted_cross_entropy import (
@@ -18,6 +21,8 @@ from bm_plugins.models.selfsup.supcon import SupCon
 __all__ = [
     'GPUViews',
     'GlobalSwAVLoss',
+    'LogitAdjustedLoss',
+    'SoftLabelLoss',
     'SupCon',
     'SupConHead',
     'SupConLoss',
@@ -25,5 +30,6 @@ __all__ = [
     'SyncFreeMixup',
     'SyncFreeViewsPreprocessor',
     'TimmEncoder',
+    'TunedTimmEncoder',
     'WeightedCrossEntropyLoss',
 ]
