@@ -70,9 +70,9 @@ def softmaxes(bundle, folder, paths):
 def test_trained_resumed_tested_and_published(run, cells, tmp_path):
     whole, again = tmp_path / 'whole', tmp_path / 'again'
     out = run('train', '--work-dir', whole)
-    # rank 8 of four layers a block: (64 + 192) + (64 + 64) + 2 (64 + 256)
+    # rank 8 of four layers a block: (64 + 192) + (64 + 64) + 2 (64 + 192)
     # numbers each, six blocks; and the classifier
-    number = 8 * (256 + 128 + 640) * 6 + 65 * 3
+    number = 8 * (256 + 128 + 512) * 6 + 65 * 3
     assert out.count('Trained parameters: ') == 1
     assert f'Trained parameters: {number:,} of ' in out
     checkpoint = whole / 'epoch_2.pth'

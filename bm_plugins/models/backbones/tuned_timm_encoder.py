@@ -10,7 +10,7 @@ from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from bm_plugins.errors import InputError, listed
+from bm_plugins.errors import InputError
 
 from .timm_encoder import TimmEncoder
 
@@ -56,9 +56,9 @@ class TunedTimmEncoder(TimmEncoder):
         model_name (str): As for :class:`TimmEncoder`.
         lora_rank (int): Rank r of the update of each weight. Defaults to 8.
         lora_alpha (float): Its scale times r. Defaults to 16.
-        lora_targets (Sequence[str], optional): Names of the linear layers
-            that get one, as ``qkv``, the last part of theirs. Defaults to
-            None: all linear layers.
+        lora_targets (str or Sequence[str], optional): Names of the linear
+            layers that get one, as ``qkv``, the last part of theirs. Defaults
+            to None: all linear layers.
         unfreeze_blocks (int, optional): Train the last N blocks and what
             follows them, instead of LoRA. Defaults to None.
         **kwargs: As for :class:`TimmEncoder`.
@@ -74,7 +74,7 @@ class TunedTimmEncoder(TimmEncoder):
         *,
         lora_rank: int = 8,
         lora_alpha: float = 16,
-        lora_targets: Sequence[str] | None = None,
+        lora_targets: str | Sequence[str] | None = None,
         unfreeze_blocks: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -93,11 +93,13 @@ class TunedTimmEncoder(TimmEncoder):
             if isinstance(layer, nn.Linear)
         }
         ends = {name.rpartition('.')[2] for name in layers}
+        if isinstance(lora_targets, str):  # --cfg-options, of one
+            lora_targets = (lora_targets,)
         wanted = ends if lora_targets is None else {*lora_targets}
         if not wanted or wanted - ends:
             raise InputError(
                 f'model.backbone.lora_targets={lora_targets}: {model_name} '
-                f'has the linear layers {listed(sorted(ends)) or "none"}.'
+                f'has the linear layers {", ".join(sorted(ends)) or "none"}.'
             )
         for name, layer in layers.items():
             if name.rpartition('.')[2] in wanted:

@@ -118,6 +118,8 @@ def test_chosen_layers():
         for i in range(6)
         for name in ('qkv', 'proj')
     }
+    alone = TunedTimmEncoder(**VIT, lora_targets='qkv')
+    assert trained(alone) == [k for k in trained(encoder) if '.qkv.' in k]
 
 
 def test_last_blocks_instead():
@@ -137,7 +139,10 @@ def test_last_blocks_instead():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(lora_targets=['qvk']), r"\['qvk'\]: test_vit has .* fc1, fc2"),
+        (
+            dict(lora_targets='qvk'),
+            r"\('qvk',\): test_vit has .* fc1, fc2, proj, qkv\.",
+        ),
         (dict(lora_targets=[]), r'lora_targets=\[\]'),
         (dict(lora_rank=0), 'lora_rank=0: expected 1'),
         (dict(unfreeze_blocks=7), 'test_vit has 6 blocks'),
