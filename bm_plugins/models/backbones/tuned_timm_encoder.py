@@ -83,9 +83,10 @@ class TunedTimmEncoder(TimmEncoder):
         if unfreeze_blocks is not None:
             self._unfreeze(unfreeze_blocks)
             return
-        if lora_rank < 1:
+        if not (isinstance(lora_rank, int) and lora_rank >= 1):
             raise InputError(
-                f'model.backbone.lora_rank={lora_rank}: expected 1 or more.'
+                f'model.backbone.lora_rank={lora_rank}: expected a whole '
+                'number from 1.'
             )
         layers = {
             name: layer
@@ -109,7 +110,7 @@ class TunedTimmEncoder(TimmEncoder):
 
     def _unfreeze(self, number: int) -> None:
         blocks = len(getattr(self.timm_model, 'blocks', ()))
-        if not 1 <= number <= blocks:
+        if not (isinstance(number, int) and 1 <= number <= blocks):
             raise InputError(
                 f'model.backbone.unfreeze_blocks={number}: '
                 f'{self.said["model_name"]} has {blocks} blocks; expected 1 '

@@ -8,6 +8,8 @@ from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bm_plugins.errors import InputError
+
 
 @MODELS.register_module()
 class LogitAdjustedLoss(nn.Module):
@@ -25,6 +27,9 @@ class LogitAdjustedLoss(nn.Module):
 
     Attributes:
         adjustment (Tensor): τ log π (C,), a buffer that no checkpoint holds.
+
+    Raises:
+        InputError: τ is no number from 0.
     """
 
     needed_hooks = ('TrainingClassesHook',)
@@ -34,6 +39,8 @@ class LogitAdjustedLoss(nn.Module):
 
     def __init__(self, tau: float = 1.0) -> None:
         super().__init__()
+        if not (isinstance(tau, int | float) and tau >= 0):
+            raise InputError(f'tau={tau!r}: expected a number from 0.')
         self.tau = tau
         self.register_buffer('adjustment', torch.zeros(1), persistent=False)
 

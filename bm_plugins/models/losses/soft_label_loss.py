@@ -53,8 +53,8 @@ class SoftLabelLoss(nn.Module):
 
     def __init__(self, beta: float = 15.0, costs: str | Path = COSTS) -> None:
         super().__init__()
-        if not beta > 0:
-            raise InputError(f'beta={beta}: expected a number above 0.')
+        if not (isinstance(beta, int | float) and beta > 0):
+            raise InputError(f'beta={beta!r}: expected a number above 0.')
         self.beta = beta
         self.costs = costs
         self.register_buffer('soft_labels', torch.empty(0), persistent=False)

@@ -144,7 +144,8 @@ def test_last_blocks_instead():
             r"\('qvk',\): test_vit has .* fc1, fc2, proj, qkv\.",
         ),
         (dict(lora_targets=[]), r'lora_targets=\[\]'),
-        (dict(lora_rank=0), 'lora_rank=0: expected 1'),
+        (dict(lora_rank=0), 'lora_rank=0: expected a whole'),
+        (dict(lora_rank=2.5), 'lora_rank=2.5'),
         (dict(unfreeze_blocks=7), 'test_vit has 6 blocks'),
         (dict(unfreeze_blocks=0), 'unfreeze_blocks=0'),
         (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from bm_plugins.errors import InputError
 from bm_plugins.models.losses.logit_adjusted_loss import LogitAdjustedLoss
 
 
@@ -48,6 +49,12 @@ def test_a_class_without_images_is_pushed_down():
         found = loss(logits, torch.tensor(label))
         (slope,) = torch.autograd.grad(found, logits)
         assert found.isfinite() and (slope[:, 2] > 0).all()
+
+
+@pytest.mark.parametrize('tau', [-1, float('nan'), '1'])
+def test_tau_that_cannot_be(tau):
+    with pytest.raises(InputError, match='tau=.*expected a number from 0'):
+        LogitAdjustedLoss(tau)
 
 
 def test_no_checkpoint_holds_the_shares():

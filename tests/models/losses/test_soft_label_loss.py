@@ -100,5 +100,6 @@ def test_what_a_table_may_say(table, tmp_path):
     assert read_costs(file, 'ABC').tolist() == expected
     with pytest.raises(InputError, match='none.csv'):
         read_costs(tmp_path / 'none.csv', 'ABC')
-    with pytest.raises(InputError, match='beta=0: expected'):
-        SoftLabelLoss(beta=0)
+    for beta in (0, '9'):
+        with pytest.raises(InputError, match='beta=.*expected a number'):
+            SoftLabelLoss(beta=beta)
