@@ -163,6 +163,26 @@ def test_timm_models_are_tested_like_ours(monkeypatch):
     assert cfg.data_preprocessor.mean == [127.5] * 3
 
 
+def test_fine_tuning_is_tested_on_the_images_of_linear_evaluation(monkeypatch):
+    monkeypatch.setenv('BM_TIMM', 'vit_small_patch14_dinov2')
+    for given, size, how in (('own', 518, 'bicubic'), ('224', 224, 'area')):
+        monkeypatch.setenv('BM_TIMM_SIZE', given)
+        cfg = Config.fromfile('configs/timm_lora_bm.py')
+        linear = Config.fromfile('configs/linear_timm_bm.py')
+        for key in ('data_preprocessor', 'test_dataloader'):
+            assert cfg[key] == linear[key]
+        _, crop, *_ = cfg.train_dataloader.dataset.pipeline
+        assert crop.scale == size and crop.interpolation == how
+        assert cfg.model.backbone == dict(
+            linear.model.backbone,
+            type='TunedTimmEncoder',
+            lora_rank=8,
+            lora_alpha=16,
+        )
+        file = 'checkpoints/vit_small_patch14_dinov2.safetensors'
+        assert cfg.load_from == file and not cfg.test_cfg and balanced(cfg)
+
+
 @pytest.mark.parametrize(
     'name', ['linear_bm', 'linear_tiny_bm', 'linear_timm_bm']
 )
@@ -252,6 +272,12 @@ def test_supervised_variants_differ_in_one_thing(name):
     assert weighted.model.head.loss.pop('class_weight') == 'inverse_frequency'
     weighted.model.head.loss.type = 'CrossEntropyLoss'
     assert weighted.to_dict() == base.to_dict()
+    if name == 'resnet_tiny':
+        near = Config.fromfile('configs/resnet_tiny_hierarchical_bm.py')
+        loss = near.model.head.pop('loss')
+        assert loss == dict(type='SoftLabelLoss', beta=15)
+        near.model.head.loss = base.model.head.loss
+        assert near.to_dict() == base.to_dict()
     unbalanced = Config.fromfile(f'configs/{name}_unbalanced_bm.py')
     assert not balanced(unbalanced) and balanced(base)
     unbalanced.train_dataloader.sampler = base.train_dataloader.sampler

@@ -8,6 +8,7 @@ from bm_plugins.engine.hooks.run_manifest_hook import RunManifestHook
 from bm_plugins.engine.hooks.runtime_info_hook import SyncFreeRuntimeInfoHook
 from bm_plugins.engine.hooks.swav_monitor_hook import SwAVMonitorHook
 from bm_plugins.engine.hooks.swav_schedule_hook import SwAVScheduleHook
+from bm_plugins.engine.hooks.training_classes_hook import TrainingClassesHook
 from bm_plugins.engine.hooks.unreadable_hook import UnreadableHook
 from bm_plugins.engine.loops.knn_loop import KNNLoop
 from bm_plugins.engine.loops.linear_probe_loop import LinearProbeLoop
@@ -32,5 +33,6 @@ __all__ = [
     'SwAVScheduleHook',
     'SyncFreeLARS',
     'SyncFreeRuntimeInfoHook',
+    'TrainingClassesHook',
     'UnreadableHook',
 ]

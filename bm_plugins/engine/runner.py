@@ -200,6 +200,11 @@ class MarrowRunner(FastStepRunner):
                 'this config has no training: a linear_*.py config is for '
                 'tools/test.py.'
             )
+        weights = [*unwrap(self.model).parameters()]
+        trained = sum(w.numel() for w in weights if w.requires_grad)
+        total = sum(w.numel() for w in weights)
+        if trained < total:
+            self.logger.info(f'Trained parameters: {trained:,} of {total:,}.')
         return super().train()
 
     def test(self) -> dict:

@@ -1,7 +1,10 @@
 """Models, losses and the mathematics under them."""
 
 from bm_plugins.models.backbones.timm_encoder import TimmEncoder
+from bm_plugins.models.backbones.tuned_timm_encoder import TunedTimmEncoder
 from bm_plugins.models.heads.supcon_head import SupConHead
+from bm_plugins.models.losses.logit_adjusted_loss import LogitAdjustedLoss
+from bm_plugins.models.losses.soft_label_loss import SoftLabelLoss
 from bm_plugins.models.losses.supcon_loss import SupConLoss
 from bm_plugins.models.losses.swav_loss import GlobalSwAVLoss
 from bm_plugins.models.losses.weighted_cross_entropy import (
@@ -19,7 +22,9 @@ from bm_plugins.models.selfsup.swav_neck import PooledSwAVNeck
 __all__ = [
     'GPUViews',
     'GlobalSwAVLoss',
+    'LogitAdjustedLoss',
     'PooledSwAVNeck',
+    'SoftLabelLoss',
     'SupCon',
     'SupConHead',
     'SupConLoss',
@@ -27,5 +32,6 @@ __all__ = [
     'SyncFreeMixup',
     'SyncFreeViewsPreprocessor',
     'TimmEncoder',
+    'TunedTimmEncoder',
     'WeightedCrossEntropyLoss',
 ]

@@ -22,6 +22,8 @@ CONFIGS = [
 @pytest.mark.parametrize('file', CONFIGS)
 def test_two_iterations(file, tool, cells, tmp_path, monkeypatch):
     monkeypatch.setenv('BM_DATA_ROOT', str(cells))
+    monkeypatch.setenv('BM_TIMM', 'test_vit')
+    monkeypatch.setenv('BM_TIMM_SIZE', '64')
     config = Config.fromfile(file)
     loader = config.train_dataloader
     balanced = 'Balanced' in loader.sampler.type

@@ -33,6 +33,7 @@ from bm_plugins.engine.checkpoints.checkpoint_keys import (
 from bm_plugins.engine.features.features import backbone_features
 from bm_plugins.errors import InputError, first_line
 from bm_plugins.evaluation.linear.probe import LinearProbe, fit_linear_probe
+from bm_plugins.models.backbones.tuned_timm_encoder import TunedTimmEncoder
 from bm_plugins.utils.progress import track
 
 from .settings import Settings
@@ -70,6 +71,8 @@ def make_network(
     else:
         weights = backbone_weights(checkpoint, whole.backbone, filename)
         whole.backbone.load_state_dict(weights)
+    if isinstance(whole.backbone, TunedTimmEncoder):
+        whole.backbone.merge()
     fc = whole.head.fc
     model = BundleModel(
         whole.backbone,

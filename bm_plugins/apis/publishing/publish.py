@@ -16,6 +16,7 @@ from bm_plugins.datasets import Matek
 from bm_plugins.engine.features.features import some_of_each
 from bm_plugins.errors import InputError
 from bm_plugins.evaluation.functional.feature_distance import knn_distance
+from bm_plugins.models.backbones.tuned_timm_encoder import plain_config
 
 from .card import origin, prior_cautions, write_card
 from .data_parts import make_parts, training_scale
@@ -131,7 +132,7 @@ def publish(
     bundle = Bundle(
         classes=classes,
         full_names=full_names,
-        backbone=settings.model['backbone'],
+        backbone=plain_config(settings.model['backbone']),
         weights={
             k: v.cpu().numpy().copy() for k, v in model.state_dict().items()
         },

@@ -44,7 +44,8 @@ class Training:
         chosen_on (str): The part by whose scores its epoch was chosen; empty:
             none, or unknown.
         sampler (str): Type of its sampler; empty: unknown.
-        loss (dict): Config of a weighted loss; empty: none, or unknown.
+        loss (dict): Config of a loss to which classes count differently;
+            empty: none, or unknown.
     """
 
     method: str = ''
@@ -66,7 +67,8 @@ class Training:
     def shares(self, counts: np.ndarray) -> tuple[np.ndarray, str]:
         """Shares of the classes that a classifier of it was fitted for.
 
-        A class counts as often as it is drawn, times its weight in the loss.
+        A class counts as often as it is drawn, times its weight in the loss;
+        for :class:`.LogitAdjustedLoss` over its share to the power of tau.
 
         Args:
             counts (np.ndarray): Training images (C,).
@@ -82,7 +84,11 @@ class Training:
         drawn = (counts > 0) if balanced else counts
         text = EQUAL if balanced else NATURAL
         rule = self.loss.get('class_weight', 'inverse_frequency')
-        if self.loss and rule:
+        if self.loss.get('type') == 'LogitAdjustedLoss':
+            tau = float(self.loss.get('tau', 1))
+            drawn = drawn / np.where(counts > 0, counts, 1.0) ** tau
+            text += f', over its share to the power of {tau:g} (the loss)'
+        elif self.loss and rule:
             weights = rule
             if isinstance(rule, str):
                 beta = self.loss.get('beta', 0.9999)
@@ -279,7 +285,8 @@ def _weights(given: object, number: int) -> np.ndarray:
 
 def _weighted_loss(model: Mapping[str, Any]) -> dict:
     loss = (model.get('head') or {}).get('loss') or {}
-    return dict(loss) if loss.get('type') == 'WeightedCrossEntropyLoss' else {}
+    kinds = ('WeightedCrossEntropyLoss', 'LogitAdjustedLoss')
+    return dict(loss) if loss.get('type') in kinds else {}
 
 
 def _parts(dataset: Mapping[str, Any]) -> tuple[str, ...]:

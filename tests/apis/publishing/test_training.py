@@ -191,6 +191,19 @@ def test_labels_of_measured_images_are_refused(root):
             [60, 30, 0, 10],
             'as often as among its',
         ),
+        # n over n^tau.
+        (
+            'DefaultSampler',
+            dict(type='LogitAdjustedLoss'),
+            [1, 1, 0, 1],
+            'over its share to the power of 1 (the loss)',
+        ),
+        (
+            'DefaultSampler',
+            dict(type='LogitAdjustedLoss', tau=0.5),
+            [60**0.5, 30**0.5, 0, 10**0.5],
+            'to the power of 0.5 (the loss)',
+        ),
         ('RepeatAugSampler', None, [60, 30, 0, 10], 'drawn is not known'),
         (None, None, [60, 30, 0, 10], 'drawn is not known'),
     ],
