@@ -46,7 +46,7 @@ def test_the_learning_rate_is_for_the_command_of_the_config(file, processes):
     cfg = Config.fromfile(file)
     batch = processes * cfg.train_dataloader.batch_size
     assert batch == cfg.auto_scale_lr.base_batch_size
-    assert batch == (64 if '_tiny_' in file.stem else 256)
+    assert batch == (64 if re.search('tiny|lite', file.stem) else 256)
 
 
 def swav():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bm_plugins import cli
 from bm_plugins.choices import PARTS
+from bm_plugins.errors import InputError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,7 +27,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help='a linear_*.py or supervised config')
-    parser.add_argument('checkpoint', help='any with its backbone, or none')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='any with its backbone, or none; may be left out where the '
+        'config names weights',
+    )
     parser.add_argument('--out', required=True, metavar='F.h5')
     parser.add_argument(
         '--split', nargs='+', choices=PARTS, default=PARTS, help='default: all'
@@ -43,16 +49,21 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from bm_plugins.apis.features.feature_extraction import extract_to_file
     from bm_plugins.compat.gloo_processes import init_gloo
-    from bm_plugins.experiments.experiment import read_config
+    from bm_plugins.experiments.experiment import own_weights, read_config
 
     cfg = read_config(Path(args.config), args.cfg_options)
+    checkpoint = args.checkpoint or own_weights(cfg)
+    if not checkpoint:
+        raise InputError(
+            f'{args.config} names no weights: give a CHECKPOINT, or none.'
+        )
     if args.launcher != 'none' and torch.cuda.is_available():
         init_dist(args.launcher)
     elif args.launcher != 'none':
         init_gloo(args.launcher)
     number, length = extract_to_file(
         cfg,
-        None if args.checkpoint == 'none' else args.checkpoint,
+        None if checkpoint == 'none' else checkpoint,
         args.out,
         args.split,
     )

@@ -66,20 +66,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print(load_bundle(args.card).card, end='')
         return
-    if not (args.config and args.checkpoint and args.out):
-        raise InputError(
-            'expected CONFIG CHECKPOINT --out FILE, or --card BUNDLE; see '
-            '--help.'
-        )
+    usage = 'expected CONFIG CHECKPOINT --out FILE, or --card BUNDLE; see '
+    usage += '--help.'
+    if not (args.config and args.out):
+        raise InputError(usage)
     check_output(args.out)
     from bm_plugins.apis.bundle.bundle_file import save_bundle
     from bm_plugins.apis.publishing.publish import publish
-    from bm_plugins.experiments.experiment import read_config
+    from bm_plugins.experiments.experiment import own_weights, read_config
 
     cfg = read_config(args.config, args.cfg_options)
+    checkpoint = args.checkpoint or own_weights(cfg)
+    if not checkpoint:
+        raise InputError(usage)
     bundle = publish(
         cfg,
-        args.checkpoint,
+        checkpoint,
         args.calibration,
         args.per_class,
         um_per_px=args.um_per_px,

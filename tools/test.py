@@ -46,7 +46,8 @@ def parse(argv: Sequence[str] | None) -> Namespace:
         'checkpoint',
         metavar='CHECKPOINT',
         nargs='?',
-        help='may be left out with --cfg-options load_from=None: untrained',
+        help='may be left out where the config names weights, or with '
+        '--cfg-options load_from=None: untrained',
     )
     launch.add_common_flags(parser)
     parser.add_argument(
@@ -111,17 +112,14 @@ def configured(args: Namespace) -> 'Config':
     cfg = launch.config_of(args)
     import torch
 
-    from bm_plugins.experiments.experiment import set_options
+    from bm_plugins.experiments.experiment import own_weights, set_options
 
     if args.amp and not torch.cuda.is_available():
         raise InputError(
             '--amp needs a GPU; on the CPU leave it out (float32).'
         )
     keys = [option.partition('=')[0] for option in args.cfg_options]
-    # Weights of another training, as ImageNet's, are of use where a
-    # classifier is fitted on them.
-    fits = cfg.get('test_cfg', {}).get('type') == 'LinearProbeLoop'
-    cfg.load_from = args.checkpoint or (cfg.load_from if fits else None)
+    cfg.load_from = args.checkpoint or own_weights(cfg)
     if not cfg.load_from and 'load_from' not in keys:
         raise InputError(
             'no checkpoint given. For the untrained baseline add '

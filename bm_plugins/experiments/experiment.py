@@ -31,6 +31,7 @@ _STEP = re.compile(
     r'|Fitting: \d+ of \d+ fits'
 )
 LINEAR = ('linear_bm.py', 'linear_tiny_bm.py', 'linear_r18_bm.py')
+LINEAR += ('linear_lite_bm.py',)
 
 
 @dataclass(frozen=True)
@@ -266,6 +267,12 @@ def linear_config(root: Path, config: str) -> str:
         f'{config} has no test part, and none of {", ".join(LINEAR)} has its '
         'backbone: name a linear evaluation config by --linear.'
     )
+
+
+def own_weights(cfg: Config) -> str | None:
+    """The weights that a linear evaluation names itself, as ImageNet's."""
+    fits = (cfg.get('test_cfg') or {}).get('type') == 'LinearProbeLoop'
+    return cfg.get('load_from') if fits else None
 
 
 def read_config(file: Path, options: Sequence[str] = ()) -> Config:

@@ -29,6 +29,8 @@ TINY = 'configs/linear_tiny_bm.py'
         ('swav_tiny_bm', 'linear_tiny_bm'),
         ('supcon_tiny_bm', 'linear_tiny_bm'),
         ('swav_r18_bm', 'linear_r18_bm'),
+        ('swav_lite_bm', 'linear_lite_bm'),
+        ('supcon_lite_bm', 'linear_lite_bm'),
     ],
 )
 def test_what_tests_a_training(config, test):

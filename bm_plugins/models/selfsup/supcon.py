@@ -16,7 +16,7 @@ class SupCon(BaseSelfSupervisor):
     Khosla et al. 2020 (arXiv:2004.11362); "Beyond Labels: Visual
     Representations for Bone Marrow Cell Morphology Recognition", section on
     supervised contrastive learning. Arguments as upstream: a ``backbone``, a
-    ``neck`` that pools, and a ``SupConHead``.
+    ``neck`` that pools, unless the backbone does, and a ``SupConHead``.
     """
 
     def loss(
@@ -42,5 +42,7 @@ class SupCon(BaseSelfSupervisor):
         labels = torch.cat([sample.gt_label for sample in data_samples])
         labels = labels.to(inputs[0].device, non_blocking=True)
         labels = labels.repeat(len(inputs))
-        feats = self.neck(self.extract_feat(torch.cat(inputs)))
+        feats = self.extract_feat(torch.cat(inputs))
+        if self.neck is not None:
+            feats = self.neck(feats)
         return dict(loss=self.head.loss(feats, labels))
