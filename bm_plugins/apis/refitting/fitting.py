@@ -1,0 +1,203 @@
+"""The classifier of a bundle, fitted anew and measured on cells held out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from bm_plugins.apis.bundle.bundle import Bundle, Reference, Validation
+from bm_plugins.apis.publishing.card import prior_cautions
+from bm_plugins.apis.publishing.figures import EQUAL, temperature_of
+from bm_plugins.evaluation.functional.feature_distance import knn_distance
+from bm_plugins.evaluation.linear.refit import refit_linear
+
+from .labelled_cells import LabelledCells
+
+_FOLDS = 5
+L2 = 0.1
+
+
+class SortedCells(NamedTuple):
+    """The cells of a bundle and those that were labelled now.
+
+    Attributes:
+        trained (Reference): Cells that the published classifier learned from.
+        labelled (Reference): Cells labelled now or in earlier calls.
+        before (np.ndarray): Logits (V, C0) of the parent on the calibration
+            cells that it keeps and the labelled ones.
+    """
+
+    trained: Reference
+    labelled: Reference
+    before: np.ndarray
+
+
+def sort_cells(parent: Bundle, found: LabelledCells) -> SortedCells:
+    """Join what was labelled now and before; the same picture counts once.
+
+    Args:
+        parent (Bundle): Its labelled cells are at the end of its reference
+            and of its validation part, in the same order.
+        found (LabelledCells): Those of now.
+    """
+    known, held = parent.reference, parent.validation
+    first = len(known.labels) - parent.info.get('labelled', 0)
+    again = {*found.pictures}  # the new label counts
+    stay = [
+        row
+        for row in range(first, len(known.labels))
+        if known.pictures[row] not in again
+    ]
+    new = Reference(
+        found.features.astype(np.float16),
+        found.labels,
+        found.paths,
+        found.pictures,
+    )
+    weight, bias = (parent.weights[f'fc.{k}'] for k in ('weight', 'bias'))
+    start = len(held.labels) - len(known.labels)
+    before = [
+        held.logits[held.rows],
+        held.logits[[start + row for row in stay]],
+        found.features @ weight.T + bias,
+    ]
+    labelled = _joined(_some(known, stay), new)
+    return SortedCells(
+        _some(known, range(first)), labelled, np.concatenate(before)
+    )
+
+
+def _some(cells: Reference, rows: Sequence[int]) -> Reference:
+    rows = [*rows]
+    return Reference(
+        cells.features[rows],
+        cells.labels[rows],
+        tuple(cells.paths[row] for row in rows),
+        tuple(cells.pictures[row] for row in rows),
+    )
+
+
+def _joined(one: Reference, two: Reference) -> Reference:
+    return Reference(
+        np.concatenate([one.features, two.features]),
+        np.concatenate([one.labels, two.labels]),
+        one.paths + two.paths,
+        one.pictures + two.pictures,
+    )
+
+
+def fitted_bundle(
+    parent: Bundle,
+    cells: SortedCells,
+    classes: tuple[str, ...],
+    full_names: tuple[str, ...],
+) -> Bundle:
+    """Fit classifier and temperature, and measure on cells held out.
+
+    Args:
+        parent (Bundle): With features of its calibration cells.
+        cells (SortedCells): Of it and of the labels.
+        classes (tuple[str, ...]): Codes (C,), the parent's first.
+        full_names (tuple[str, ...]): Names (C,).
+
+    Returns:
+        Bundle: The record has ``labelled``, ``prior`` and the cautions on
+        it; card and figures are the parent's.
+    """
+    trained, labelled = cells.trained, cells.labelled
+    reference = _joined(trained, labelled)
+    fold_of = _folds(labelled.labels)
+    published = parent.published or {
+        name: parent.weights[f'fc.{name}'] for name in ('weight', 'bias')
+    }
+    fitted = refit_linear(
+        *_start(published, trained.labels, reference.labels, len(classes)),
+        reference.features,
+        reference.labels,
+        np.append(np.full(len(trained.labels), -1), fold_of),
+        L2,
+    )
+    held = parent.validation
+    kept = held.features.astype(float)
+    distances = np.empty(len(fold_of), np.float32)
+    for fold in np.unique(fold_of):
+        out = fold_of == fold
+        others = np.append(np.ones(len(trained.labels), bool), ~out)
+        distances[out] = knn_distance(
+            labelled.features[out], reference.features[others]
+        )
+    logits = kept @ fitted.weight.T + fitted.bias
+    validation = Validation(
+        np.concatenate([logits, fitted.held_out]).astype(np.float32),
+        np.append(held.labels[held.rows], labelled.labels),
+        np.append(knn_distance(kept, reference.features), distances),
+        held.features,
+        np.arange(len(kept)),
+    )
+    weights = {
+        'fc.weight': fitted.weight.astype(np.float32),
+        'fc.bias': fitted.bias.astype(np.float32),
+    }
+    shares = np.isin(np.arange(len(classes)), reference.labels)
+    prior = shares / shares.sum()
+    temperature, off = temperature_of(
+        validation.logits, validation.labels, prior
+    )
+    mixture = np.bincount(validation.labels, minlength=len(classes))
+    _, was_off = temperature_of(held.logits, held.labels, parent.prior)
+    stale = prior_cautions(was_off, parent.classes)
+    cautions = [c for c in parent.info['cautions'] if c not in stale]
+    info = dict(
+        parent.info,
+        labelled=len(labelled.labels),
+        cautions=cautions + prior_cautions(off, classes),
+        prior=dict(
+            shares=prior.tolist(),
+            text=EQUAL,
+            calibration=(mixture / mixture.sum()).tolist(),
+            agrees=not off,
+        ),
+    )
+    return replace(
+        parent,
+        classes=classes,
+        full_names=full_names,
+        weights={**parent.weights, **weights},
+        temperature=temperature,
+        validation=validation,
+        reference=reference,
+        info=info,
+        published=published,
+        digest='',
+    )
+
+
+def _start(
+    published: Mapping[str, np.ndarray],
+    trained: np.ndarray,
+    labels: np.ndarray,
+    number: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and biases (C,) to change: as published, or of none.
+
+    A class that was never trained on has none that would mean something.
+    """
+    old = published['bias']
+    weight = np.zeros((number, published['weight'].shape[1]))
+    bias = np.zeros(number)
+    weight[: len(old)], bias[: len(old)] = published['weight'], old
+    is_new = ~np.isin(np.arange(number), trained)
+    is_new &= np.isin(np.arange(number), labels)
+    weight[is_new] = 0
+    bias[is_new] = bias[np.unique(trained)].mean()
+    return weight, bias
+
+
+def _folds(labels: np.ndarray) -> np.ndarray:
+    """Fold of each cell (N,): each class in as many as it can be."""
+    order = np.random.default_rng(0).permutation(len(labels))
+    order = order[labels[order].argsort(kind='stable')]
+    fold_of = np.empty(len(labels), np.int64)
+    fold_of[order] = np.arange(len(labels)) % min(_FOLDS, len(labels))
+    return fold_of
