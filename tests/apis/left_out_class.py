@@ -109,13 +109,21 @@ def main(manifest, checkpoint, out, *left_out):
                 (after[-1], own_f1, changes.mean(), changes.min(), seconds)
             )
         new, own_f1, change, least, seconds = np.array(found).T
-        print(
-            f'| {code} | {new.mean():.3f} ({new.min():.3f} to {new.max():.3f}) '
-            f'| {own_f1.mean():.3f} | {ceiling[code]:.3f} | {before.mean():.3f} '
-            f'| {change.mean():+.3f} ({change.min():+.3f} to {change.max():+.3f}) '
-            f'| {least.min():+.3f} | {seconds.max():.1f} |',
-            flush=True,
+        columns = (
+            *(code, spread(new), f'{own_f1.mean():.3f}'),
+            *(f'{ceiling[code]:.3f}', f'{before.mean():.3f}'),
+            *(spread(change, '+'), f'{least.min():+.3f}'),
+            f'{seconds.max():.1f}',
         )
+        print(f'| {" | ".join(columns)} |', flush=True)
+
+
+def spread(values, sign=''):
+    """Mean, least and most, as text."""
+    mean, low, high = (
+        f'{v:{sign}.3f}' for v in (values.mean(), values.min(), values.max())
+    )
+    return f'{mean} ({low} to {high})'
 
 
 if __name__ == '__main__':

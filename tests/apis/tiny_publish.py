@@ -103,9 +103,7 @@ def publish_two(cells, folder):
     manifest = prepare_two(cells, folder / 'two.csv')
     data = ('test_cfg.train_dataloader.dataset', 'test_dataloader.dataset')
     two = [f'{part}.metainfo.classes=BLA,LYT' for part in data]
-    cfg = config(
-        cells, manifest, False, *two, 'model.head.num_classes=2'
-    )
+    cfg = config(cells, manifest, False, *two, 'model.head.num_classes=2')
     checkpoint = save_checkpoint(folder / 'epoch_1.pth', cfg, 1, 'backbone.')
     bundle = publish(cfg, checkpoint, per_class=8, say=str)
     save_bundle(bundle, folder / 'two.bundle')

@@ -111,11 +111,15 @@ def rows_of(
 
 
 def worse(bundle: Bundle) -> list[str]:
-    """A sentence on each class whose F1 fell below its interval before."""
+    """A sentence on each class with a score below its interval before."""
+    found: dict[str, list[str]] = {}
+    for code, score, before, now in rows_of(bundle):
+        if code != 'all' and before and now.value < before.low:
+            text = f'{score} {now.value:.3f}, before {before}'
+            found.setdefault(code, []).append(text)
     return [
-        f'{code} got worse: F1 {before} before, {after.value:.3f} now.'
-        for code, score, before, after in rows_of(bundle)
-        if score == 'f1' and before and after.value < before.low
+        f'{code} got worse: {"; ".join(texts)}.'
+        for code, texts in found.items()
     ]
 
 
