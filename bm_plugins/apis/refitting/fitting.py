@@ -15,7 +15,9 @@ from bm_plugins.evaluation.linear.refit import refit_linear
 from .labelled_cells import LabelledCells
 
 _FOLDS = 5
-L2 = 0.1
+# L2 of the change by the length of the features: that of a logit is then as
+# large with any. docs/laboratory.md has what was measured.
+_L2 = 1e-3
 
 
 class SortedCells(NamedTuple):
@@ -102,11 +104,12 @@ def fitted_bundle(
         full_names (tuple[str, ...]): Names (C,).
 
     Returns:
-        Bundle: The record has ``labelled``, ``prior`` and the cautions on
-        it; card and figures are the parent's.
+        Bundle: The record has ``labelled``, ``l2``, ``prior`` and the
+        cautions on it anew; card and figures are the parent's.
     """
     trained, labelled = cells.trained, cells.labelled
     reference = _joined(trained, labelled)
+    l2 = _L2 * reference.features.shape[1]
     fold_of = _folds(labelled.labels)
     published = parent.published or {
         name: parent.weights[f'fc.{name}'] for name in ('weight', 'bias')
@@ -116,7 +119,7 @@ def fitted_bundle(
         reference.features,
         reference.labels,
         np.append(np.full(len(trained.labels), -1), fold_of),
-        L2,
+        l2,
     )
     held = parent.validation
     kept = held.features.astype(float)
@@ -151,6 +154,7 @@ def fitted_bundle(
     info = dict(
         parent.info,
         labelled=len(labelled.labels),
+        l2=l2,
         cautions=cautions + prior_cautions(off, classes),
         prior=dict(
             shares=prior.tolist(),

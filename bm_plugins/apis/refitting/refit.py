@@ -18,7 +18,7 @@ from bm_plugins.errors import InputError
 from bm_plugins.evaluation.metrics.scores import Figure
 from bm_plugins.utils.run_manifest import code_version
 
-from .fitting import L2, fitted_bundle, sort_cells
+from .fitting import fitted_bundle, sort_cells
 from .labelled_cells import all_classes, read_cells, read_labels
 
 
@@ -84,7 +84,6 @@ def refit(
         counts={c: int(n) for c, n in zip(classes, counts, strict=True) if n},
         new=[*classes[len(parent.classes) :]],
         code=code_version(),
-        l2=L2,
     )
     sorted_cells = sort_cells(parent, found)
     made = fitted_bundle(parent, sorted_cells, classes, full_names)
@@ -170,11 +169,10 @@ def _described(
         ],
         reference=len(known.labels),
         per_class=int(np.bincount(known.labels).max()),
-        l2=L2,
         classifier_text=f'as published, then changed as little as {number} '
         f'labelled cells and {len(known.labels) - number} of its training '
         'cells ask for: class-balanced cross-entropy, L2 of the change '
-        f'{L2:g}.',
+        f'{made.info["l2"]:g}.',
         calibration_text='calibration cells, and labelled ones by classifiers '
         'that were fitted without them',
         test_text='those that calibrate, too',
