@@ -1,8 +1,7 @@
 """The classifier of a bundle, fitted anew and measured on cells held out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,66 +11,47 @@ from bm_plugins.apis.publishing.figures import EQUAL, temperature_of
 from bm_plugins.evaluation.functional.feature_distance import knn_distance
 from bm_plugins.evaluation.linear.refit import refit_linear
 
-from .labelled_cells import LabelledCells
-
 _FOLDS = 5
 # L2 of the change by the length of the features: that of a logit is then as
 # large with any. docs/laboratory.md has what was measured.
 _L2 = 1e-3
 
 
-class SortedCells(NamedTuple):
-    """The cells of a bundle and those that were labelled now.
-
-    Attributes:
-        trained (Reference): Cells that the published classifier learned from.
-        labelled (Reference): Cells labelled now or in earlier calls.
-        before (np.ndarray): Logits (V, C0) of the parent on the calibration
-            cells that it keeps and the labelled ones.
-    """
-
-    trained: Reference
-    labelled: Reference
-    before: np.ndarray
-
-
-def sort_cells(parent: Bundle, found: LabelledCells) -> SortedCells:
+def sort_cells(
+    parent: Bundle, found: Reference
+) -> tuple[Reference, Reference, np.ndarray]:
     """Join what was labelled now and before; the same picture counts once.
 
     Args:
         parent (Bundle): Its labelled cells are at the end of its reference
             and of its validation part, in the same order.
-        found (LabelledCells): Those of now.
+        found (Reference): Those of now.
+
+    Returns:
+        tuple[Reference, Reference, np.ndarray]: Cells that the published
+        classifier learned from; all labelled cells; and the parent's logits
+        (V, C0) on the calibration cells that it keeps and the labelled ones.
     """
     known, held = parent.reference, parent.validation
-    first = len(known.labels) - parent.info.get('labelled', 0)
+    rows = np.arange(len(known.labels))
+    labelled = rows >= len(rows) - parent.info.get('labelled', 0)
     again = {*found.pictures}  # the new label counts
-    stay = [
-        row
-        for row in range(first, len(known.labels))
-        if known.pictures[row] not in again
-    ]
-    new = Reference(
-        found.features.astype(np.float16),
-        found.labels,
-        found.paths,
-        found.pictures,
-    )
+    stay = labelled & [picture not in again for picture in known.pictures]
     weight, bias = (parent.weights[f'fc.{k}'] for k in ('weight', 'bias'))
-    start = len(held.labels) - len(known.labels)
     before = [
         held.logits[held.rows],
-        held.logits[[start + row for row in stay]],
+        held.logits[rows[stay] - len(rows)],
         found.features @ weight.T + bias,
     ]
-    labelled = _joined(_some(known, stay), new)
-    return SortedCells(
-        _some(known, range(first)), labelled, np.concatenate(before)
+    trained = _some(known, rows[~labelled])
+    return (
+        trained,
+        _joined(_some(known, rows[stay]), found),
+        np.concatenate(before),
     )
 
 
-def _some(cells: Reference, rows: Sequence[int]) -> Reference:
-    rows = [*rows]
+def _some(cells: Reference, rows: np.ndarray) -> Reference:
     return Reference(
         cells.features[rows],
         cells.labels[rows],
@@ -83,7 +63,7 @@ def _some(cells: Reference, rows: Sequence[int]) -> Reference:
 def _joined(one: Reference, two: Reference) -> Reference:
     return Reference(
         np.concatenate([one.features, two.features]),
-        np.concatenate([one.labels, two.labels]),
+        np.append(one.labels, two.labels),
         one.paths + two.paths,
         one.pictures + two.pictures,
     )
@@ -91,7 +71,8 @@ def _joined(one: Reference, two: Reference) -> Reference:
 
 def fitted_bundle(
     parent: Bundle,
-    cells: SortedCells,
+    trained: Reference,
+    labelled: Reference,
     classes: tuple[str, ...],
     full_names: tuple[str, ...],
 ) -> Bundle:
@@ -99,7 +80,8 @@ def fitted_bundle(
 
     Args:
         parent (Bundle): With features of its calibration cells.
-        cells (SortedCells): Of it and of the labels.
+        trained (Reference): By :func:`sort_cells`.
+        labelled (Reference): By :func:`sort_cells`.
         classes (tuple[str, ...]): Codes (C,), the parent's first.
         full_names (tuple[str, ...]): Names (C,).
 
@@ -107,7 +89,6 @@ def fitted_bundle(
         Bundle: The record has ``labelled``, ``l2``, ``prior`` and the
         cautions on it anew; card and figures are the parent's.
     """
-    trained, labelled = cells.trained, cells.labelled
     reference = _joined(trained, labelled)
     l2 = _L2 * reference.features.shape[1]
     fold_of = _folds(labelled.labels)

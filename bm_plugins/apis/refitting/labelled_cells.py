@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
 
-from bm_plugins.apis.bundle.bundle import Bundle
+from bm_plugins.apis.bundle.bundle import Bundle, Reference
 from bm_plugins.apis.bundle.cell_predictor import CellPredictor
 from bm_plugins.apis.bundle.read_cell import small_picture
 from bm_plugins.apis.prediction.cell_list import (
@@ -25,26 +24,6 @@ from bm_plugins.errors import InputError
 # Fewer images of a new class teach nothing that could be measured.
 LEAST = 5
 _BATCH = 64  # images at once
-
-
-@dataclass(frozen=True)
-class LabelledCells:
-    """What is known of N labelled cells.
-
-    Attributes:
-        features (np.ndarray): (N, D) float32.
-        labels (np.ndarray): Classes (N,) int64.
-        paths (tuple[str, ...]): Names (N,), printable.
-        pictures (tuple[bytes, ...]): The images (N,), small, as JPEG files.
-        fields (dict[str, int]): Cells of each difference from the training's
-            images, as :func:`bm_plugins.datasets.scale.fit_field` names it.
-    """
-
-    features: np.ndarray
-    labels: np.ndarray
-    paths: tuple[str, ...]
-    pictures: tuple[bytes, ...]
-    fields: dict[str, int]
 
 
 def all_classes(
@@ -140,8 +119,8 @@ def read_cells(
     labels: Mapping[int, int],
     um_per_px: float | str | None = None,
     workers: int = 2,
-) -> LabelledCells:
-    """Features of labelled images, read as ``tools/predict.py`` does.
+) -> tuple[Reference, dict[str, int]]:
+    """Labelled images as reference cells, read as by ``tools/predict.py``.
 
     Args:
         predictor (CellPredictor): Of the parent.
@@ -150,12 +129,17 @@ def read_cells(
         um_per_px (float or str, optional): As for :class:`CellImages`.
         workers (int): Threads that read images. Defaults to 2.
 
+    Returns:
+        tuple[Reference, dict[str, int]]: The cells; and how many differ from
+        the training's images how, as :func:`fit_field` names it.
+
     Raises:
         InputError: The scale cannot be compared, or an image cannot be read.
     """
     images = CellImages(cells, predictor.bundle, um_per_px)
     rows = [*labels]
-    features, fields = [], Counter()
+    features: list[np.ndarray] = []
+    fields: Counter[str] = Counter()
     for batch, faults, differ in read_chunks(images, [rows], _BATCH, workers):
         start = sum(map(len, features))
         for row, fault in zip(rows[start:], faults, strict=False):
@@ -166,10 +150,9 @@ def read_cells(
                 )
         features.append(predictor.features(batch))
         fields.update(differ)
-    return LabelledCells(
-        np.concatenate(features),
+    return Reference(
+        np.concatenate(features).astype(np.float16),
         np.array([*labels.values()]),
         tuple(printable(cells[row]) for row in rows),
         tuple(small_picture(cells.file(row), cells.bits) for row in rows),
-        fields,
-    )
+    ), fields

@@ -73,8 +73,8 @@ def refit(
     images, codes = read_labels(parent, classes, labels, cells)
     numbers = {row: classes.index(code) for row, code in codes.items()}
     predictor = CellPredictor(parent, device)
-    found = read_cells(predictor, images, numbers, um_per_px, workers)
-    for warning in field_warnings(parent, found.fields, um_per_px):
+    found, fields = read_cells(predictor, images, numbers, um_per_px, workers)
+    for warning in field_warnings(parent, fields, um_per_px):
         say(f'warning: {warning}')
     counts = np.bincount(found.labels, minlength=len(classes))
     record = dict(
@@ -85,9 +85,9 @@ def refit(
         new=[*classes[len(parent.classes) :]],
         code=code_version(),
     )
-    sorted_cells = sort_cells(parent, found)
-    made = fitted_bundle(parent, sorted_cells, classes, full_names)
-    return _described(parent, made, sorted_cells.before, record)
+    trained, labelled, before = sort_cells(parent, found)
+    made = fitted_bundle(parent, trained, labelled, classes, full_names)
+    return _described(parent, made, before, record)
 
 
 def rows_of(

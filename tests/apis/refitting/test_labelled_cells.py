@@ -76,13 +76,16 @@ def test_images_are_read_as_for_predictions(listed, folder):
     rows = [(path, code, '0.1') for path, code in SIX]
     cells, _ = read_labels(bundle, WITH, listed(rows, 'path,label,um_per_px'))
     predictor = CellPredictor(bundle, 'cpu')
-    found = read_cells(predictor, cells, {1: 3, 0: 2}, workers=0)
-    assert found.labels.tolist() == [3, 2] and found.fields == dict(wide=2)
+    found, fields = read_cells(predictor, cells, {1: 3, 0: 2}, workers=0)
+    assert found.labels.tolist() == [3, 2] and fields == dict(wide=2)
     assert found.paths == ('s1/1.jpg', 's1/0.jpg')
     image = cv2.imread(str(folder / 's1/1.jpg'))
     middle, _ = CellReader(bundle).fit(image[15:45, 15:45])
     np.testing.assert_allclose(
-        found.features[0], predictor.features(middle[None])[0], atol=1e-5
+        found.features[0],
+        predictor.features(middle[None])[0],
+        rtol=1e-3,
+        atol=1e-3,
     )
 
 

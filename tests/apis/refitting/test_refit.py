@@ -191,7 +191,7 @@ def test_labels_in_two_steps_are_those_in_one(parent, labels, cells, tmp_path):
 
 
 @pytest.mark.slow
-def test_predicts_and_exports_as_any_bundle(made, cells, tmp_path):
+def test_predicts_as_any_bundle(made, cells, tmp_path):
     file = tmp_path / 'new.bundle'
     save_bundle(made, file)
     said = predict(file, cells, tmp_path / 'out', workers=0, device='cpu')
