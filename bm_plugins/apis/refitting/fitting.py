@@ -14,7 +14,7 @@ from bm_plugins.evaluation.linear.refit import refit_linear
 _FOLDS = 5
 # L2 of the change by the length of the features: that of a logit is then as
 # large with any. docs/laboratory.md has what was measured.
-_L2 = 1e-3
+L2 = 1e-3
 
 
 def sort_cells(
@@ -90,7 +90,7 @@ def fitted_bundle(
         cautions on it anew; card and figures are the parent's.
     """
     reference = _joined(trained, labelled)
-    l2 = _L2 * reference.features.shape[1]
+    l2 = L2 * reference.features.shape[1]
     fold_of = _folds(labelled.labels)
     published = parent.published or {
         name: parent.weights[f'fc.{name}'] for name in ('weight', 'bias')
