@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.device,
     )
     digest = save_bundle(bundle, args.out)
-    print('                         before                  now')
+    print(f'{"":29} {"before":23} now')
     for code, score, before, now in rows_of(bundle):
         print(f'{code:8} {score:20} {str(before or "–"):23} {now}  n {now.n}')
     for text in worse(bundle):
