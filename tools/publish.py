@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     usage += '--help.'
     if not (args.config and args.out):
         raise InputError(usage)
+    from bm_plugins.utils.files import check_output
+
     check_output(args.out)
     from bm_plugins.apis.bundle.bundle_file import save_bundle
     from bm_plugins.apis.publishing.publish import publish
@@ -98,26 +100,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     size = args.out.stat().st_size / 2**20
     print(f'Written to {args.out}: {size:.1f} MiB, SHA-256 {digest[:16]}.')
     print(f'Its model card: tools/publish.py --card {args.out}')
-
-
-def check_output(file: Path) -> None:
-    """Fail before the work where its result could not be written."""
-    if file.is_dir():
-        raise InputError(f'--out {file} is a folder; name a file.')
-    if not file.parent.is_dir():
-        raise InputError(
-            f'--out {file}: the folder {file.parent} does not exist. Make it, '
-            'or name another.'
-        )
-    partial = Path(f'{file}.partial')
-    try:
-        partial.touch()
-        partial.unlink()
-    except OSError as error:
-        raise InputError(
-            f'--out {file} cannot be written: {error.strerror}. Make the '
-            'folder writable, or name another.'
-        ) from error
 
 
 if __name__ == '__main__':

@@ -78,6 +78,30 @@ def make_folder(folder: str | Path) -> Path:
     return folder
 
 
+def check_output(file: Path) -> None:
+    """Fail before the work where its result, ``--out``, could not be written.
+
+    Raises:
+        InputError: It is a folder, or its folder is missing or read-only.
+    """
+    if file.is_dir():
+        raise InputError(f'--out {file} is a folder; name a file.')
+    if not file.parent.is_dir():
+        raise InputError(
+            f'--out {file}: the folder {file.parent} does not exist. Make it, '
+            'or name another.'
+        )
+    partial = Path(f'{file}.partial')
+    try:
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise InputError(
+            f'--out {file} cannot be written: {error.strerror}. Make the '
+            'folder writable, or name another.'
+        ) from error
+
+
 class _Sink(FileIO):
     """A file that keeps its first failure to itself.
 

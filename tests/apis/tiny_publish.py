@@ -7,6 +7,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 
+from bm_plugins.apis.bundle.bundle_file import save_bundle
+from bm_plugins.apis.publishing.publish import publish
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.datasets.prepare import prepare
 from bm_plugins.experiments.experiment import read_config
@@ -89,3 +91,28 @@ def config_text(name, cells, manifest, *more):
     given = [f'{dataset}.data_root={cells}', f'{dataset}.ann_file={manifest}']
     cfg = read_config(Path(f'configs/{name}.py'), [*given, *more])
     return Config.pretty_text.fget(cfg)
+
+
+def publish_two(cells, folder):
+    """A bundle of BLA and LYT alone, eight reference cells of each.
+
+    Returns:
+        Path: Its file, in a new folder.
+    """
+    folder.mkdir()
+    manifest = prepare_two(cells, folder / 'two.csv')
+    data = ('test_cfg.train_dataloader.dataset', 'test_dataloader.dataset')
+    two = [f'{part}.metainfo.classes=BLA,LYT' for part in data]
+    cfg = config(cells, manifest, False, *two, 'model.head.num_classes=2')
+    checkpoint = save_checkpoint(folder / 'epoch_1.pth', cfg, 1, 'backbone.')
+    bundle = publish(cfg, checkpoint, per_class=8, say=str)
+    save_bundle(bundle, folder / 'two.bundle')
+    return folder / 'two.bundle'
+
+
+def prepare_two(cells, file):
+    """The small collection without ABE: 18 images train, 24 val, 12 test."""
+    prepare(cells, file, val_fraction=0.45)
+    rows = file.read_text().splitlines(True)
+    file.write_text(''.join(row for row in rows if ',ABE,' not in row))
+    return file

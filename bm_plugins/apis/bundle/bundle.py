@@ -18,11 +18,17 @@ class Validation:
         labels (np.ndarray): True classes (V,) int64.
         distances (np.ndarray): Distances to the reference cells (V,) float32,
             by :func:`.knn_distance`.
+        features (np.ndarray, optional): Of some of the images (K, D),
+            float16, so that another classifier can be measured on them. None
+            of a bundle of an earlier version.
+        rows (np.ndarray, optional): Which images these are (K,), int64.
     """
 
     logits: np.ndarray
     labels: np.ndarray
     distances: np.ndarray
+    features: np.ndarray | None = None
+    rows: np.ndarray | None = None
 
     @property
     def right(self) -> int:
@@ -69,6 +75,9 @@ class Bundle:
         card (str): The model card, in Markdown.
         graph (bytes): The network from images to features, by
             :func:`.write_graph`; empty of a bundle of an earlier version.
+        published (dict[str, np.ndarray]): ``weight`` and ``bias`` of the
+            classifier as it was published, where labels have changed it
+            since; else empty.
         digest (str): SHA-256 of all of the above; set where it was read or
             written.
     """
@@ -87,6 +96,7 @@ class Bundle:
     info: dict[str, Any] = field(repr=False)
     card: str = field(repr=False)
     graph: bytes = field(default=b'', repr=False)
+    published: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     digest: str = ''
 
     @property

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,11 @@ def save_bundle(bundle: Bundle, file: str | Path) -> str:
         raise InputError(f'no bundle can be made of this: {error}.') from error
     pictures = bundle.reference.pictures
     tensors = {f'model.{k}': v for k, v in bundle.weights.items()}
-    for part in ('logits', 'labels', 'distances'):
-        tensors[f'validation.{part}'] = getattr(bundle.validation, part)
+    tensors |= {f'published.{k}': v for k, v in bundle.published.items()}
+    for part in fields(Validation):
+        value = getattr(bundle.validation, part.name)
+        if value is not None:
+            tensors[f'validation.{part.name}'] = value
     tensors['reference.features'] = bundle.reference.features
     tensors['reference.labels'] = bundle.reference.labels
     tensors['reference.pictures'] = np.frombuffer(b''.join(pictures), np.uint8)
@@ -141,15 +145,14 @@ def _bundle(
     for name in ('classes', 'full_names', 'size', 'mean', 'std'):
         texts[name] = tuple(texts[name])
     bundle = Bundle(
-        weights={
-            key.removeprefix('model.'): value
-            for key, value in tensors.items()
-            if key.startswith('model.')
-        },
+        weights=_under('model.', tensors),
+        published=_under('published.', tensors),
         validation=Validation(
             tensors['validation.logits'],
             tensors['validation.labels'],
             tensors['validation.distances'],
+            tensors.get('validation.features'),
+            tensors.get('validation.rows'),
         ),
         reference=Reference(
             tensors['reference.features'],
@@ -163,6 +166,16 @@ def _bundle(
     )
     _check_sizes(bundle)
     return bundle
+
+
+def _under(
+    prefix: str, tensors: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    return {
+        key.removeprefix(prefix): value
+        for key, value in tensors.items()
+        if key.startswith(prefix)
+    }
 
 
 def _check_sizes(bundle: Bundle) -> None:
@@ -180,7 +193,8 @@ def _check_sizes(bundle: Bundle) -> None:
     checks = dict(
         full_names=len(bundle.full_names) == number,
         validation=held.logits.shape == (len(held.labels), number)
-        and held.distances.shape == (len(held.labels),),
+        and held.distances.shape == (len(held.labels),)
+        and _features_fit(held, known),
         reference=len(known.features)
         == len(known.labels)
         == len(known.paths)
@@ -204,6 +218,17 @@ def _check_sizes(bundle: Bundle) -> None:
     )
     if wrong := [name for name, right in checks.items() if not right]:
         raise ValueError(f'{", ".join(wrong)} of a wrong size or value')
+
+
+def _features_fit(held: Validation, known: Reference) -> bool:
+    """Whether the kept features are of its images, or there are none."""
+    if held.features is None or held.rows is None:
+        return held.features is held.rows
+    return (
+        held.rows.dtype.kind in 'iu'
+        and held.features.shape == (len(held.rows), known.features.shape[1])
+        and ((held.rows >= 0) & (held.rows < len(held.labels))).all()
+    )
 
 
 def _is_prior(bundle: Bundle) -> bool:

@@ -25,6 +25,7 @@ INTERPOLATIONS = dict(
     area=cv2.INTER_AREA,
     lanczos=cv2.INTER_LANCZOS4,
 )
+_SIDE = 64  # pixels of the longer side of a reference cell's picture
 
 
 class CellReader:
@@ -136,3 +137,16 @@ class CellReader:
         )
         rgb = np.ascontiguousarray(small[..., ::-1].transpose(2, 0, 1))
         return rgb, differs
+
+
+def small_picture(file: str | Path, bits: int | None = None) -> bytes:
+    """An image as a JPEG file of 64 pixels a side at most.
+
+    ``bits`` is as for :func:`read_image`.
+    """
+    image = read_image(str(file), bits=bits)
+    scale = min(1, _SIDE / max(image.shape[:2]))
+    small = cv2.resize(
+        image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
+    return cv2.imencode('.jpg', small)[1].tobytes()

@@ -66,7 +66,7 @@ class CellImages:
 
 def read_chunks(
     images: CellImages,
-    chunks: Sequence[range],
+    chunks: Sequence[Sequence[int]],
     batch_size: int,
     workers: int,
 ) -> Iterator[tuple[np.ndarray, list[str | None], list[str]]]:
@@ -74,7 +74,7 @@ def read_chunks(
 
     Args:
         images (CellImages): The images.
-        chunks (Sequence[range]): The indices of each chunk.
+        chunks (Sequence[Sequence[int]]): The indices of each chunk.
         batch_size (int): Images of a batch.
         workers (int): Threads that read; 0 for this one.
 

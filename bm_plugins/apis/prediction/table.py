@@ -134,7 +134,7 @@ def read_table(file: str | Path, classes: Sequence[str]) -> Iterator[CellRow]:
 
 
 def read_corrections(
-    file: str | Path, classes: Sequence[str]
+    file: str | Path, classes: Sequence[str], advice: str = ''
 ) -> dict[str, str]:
     """Read what the report page exports.
 
@@ -142,6 +142,8 @@ def read_corrections(
         file (str or Path): CSV with ``path,label,split,predicted``, also as a
             spreadsheet saved it (:func:`read_csv`).
         classes (Sequence[str]): Codes of the bundle.
+        advice (str): What else to say of an unknown class. Defaults to
+            nothing.
 
     Returns:
         dict[str, str]: Code by path, as the file spells it.
@@ -157,7 +159,7 @@ def read_corrections(
         if label not in classes:
             raise InputError(
                 f'{where}unknown class {label!r}; the bundle has '
-                f'{", ".join(classes)}.'
+                f'{", ".join(classes)}.{advice}'
             )
         if found.setdefault(path, label) != label:
             raise InputError(

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from mmengine.config import Config
 
 from bm_plugins.apis.bundle.cell_predictor import LIKE
 from bm_plugins.datasets.scale import noted_scale
@@ -16,10 +15,14 @@ from bm_plugins.evaluation.functional.known_scores import titles
 from bm_plugins.utils.environment import machine
 from bm_plugins.utils.run_manifest import code_version, file_facts
 
-from .data_parts import MIN_CALIBRATION, Parts
-from .figures import ERROR_RATE, MIN_SUPPORT
-from .settings import Settings
-from .training import Training
+from .figures import ERROR_RATE, MIN_CALIBRATION, MIN_SUPPORT
+
+if TYPE_CHECKING:  # slow to import
+    from mmengine.config import Config
+
+    from .data_parts import Parts
+    from .settings import Settings
+    from .training import Training
 
 _ROWS = (
     ('accuracy', 'accuracy'),
@@ -35,11 +38,11 @@ _VERSIONS = ('torch', 'torchvision', 'mmengine', 'mmpretrain', 'numpy')
 
 
 def origin(
-    cfg: Config,
+    cfg: 'Config',
     checkpoint: str | Path,
-    settings: Settings,
-    training: Training,
-    parts: Parts,
+    settings: 'Settings',
+    training: 'Training',
+    parts: 'Parts',
     seen: tuple[int | None, int | None],
     l2: float | None,
 ) -> dict[str, Any]:
@@ -159,9 +162,15 @@ def write_card(
         for score, title in (*_ROWS, *titles((), MIN_SUPPORT).items())
         if (score, 'all') in figures
     ]
-    scores = ('precision', 'recall', 'f1', 'coverage')
+    scores = ('precision', 'recall', 'f1')
+    refits = info.get('refits', ())
+    if refits:  # before and after
+        before = {(f['score'], f['of']): f for f in refits[-1]['before']}
+        columns = [(part, s) for s in scores for part in (before, figures)]
+    else:
+        columns = [(figures, score) for score in (*scores, 'coverage')]
     by_class = [
-        (code, name, [figures.get((score, code)) for score in scores])
+        (code, name, [part.get((score, code)) for part, score in columns])
         for code, name in zip(classes, full_names, strict=True)
     ]
     environment = Environment(
@@ -174,6 +183,7 @@ def write_card(
     environment.filters.update(cell=_cell, figure=_figure)
     return environment.get_template('card.md.j2').render(
         info=info,
+        refits=refits,
         scale=noted_scale(info) or 'size and scale not known',
         over_test=over_test,
         by_class=by_class,
@@ -190,7 +200,7 @@ def write_card(
     )
 
 
-def _synthetic(parts: Parts) -> str:
+def _synthetic(parts: 'Parts') -> str:
     """A warning where tools/make_synthetic_marrow.py drew the cells."""
     uses = [
         use
@@ -207,7 +217,7 @@ def _synthetic(parts: Parts) -> str:
     return f'The model was {" and ".join(uses)} on synthetic cells: {what}.'
 
 
-def _named(training: Training) -> str:
+def _named(training: 'Training') -> str:
     names = {'ImageClassifier': 'Supervised', '': 'Pretrained'}
     return names.get(training.method, training.method)
 
@@ -223,7 +233,7 @@ def _backbone(config: dict[str, Any]) -> str:
 
 
 def _training_text(
-    training: Training, parts: Parts, seen: tuple[int | None, int | None]
+    training: 'Training', parts: 'Parts', seen: tuple[int | None, int | None]
 ) -> str:
     if training.dataset is None:
         return (
@@ -253,7 +263,7 @@ def _training_text(
 
 
 def _classifier_text(
-    parts: Parts, settings: Settings, l2: float | None
+    parts: 'Parts', settings: 'Settings', l2: float | None
 ) -> str:
     if l2 is None:
         return "the checkpoint's, trained with the backbone."
@@ -266,7 +276,7 @@ def _classifier_text(
 
 
 def _cautions(
-    training: Training, parts: Parts, seen: tuple[int | None, int | None]
+    training: 'Training', parts: 'Parts', seen: tuple[int | None, int | None]
 ) -> list[str]:
     cautions = []
     if None in seen and training.labels is not False:

@@ -1,6 +1,5 @@
 """The images that a bundle is made from and measured on."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,11 +15,9 @@ from bm_plugins.datasets.scale import (
 from bm_plugins.datasets.splits.parts_of_fold import parse_split, parts_of
 from bm_plugins.errors import InputError
 
-from .figures import ERROR_RATE
+from .figures import MIN_CALIBRATION
 from .settings import Settings
 
-# Fewer cannot promise sets at the error rate.
-MIN_CALIBRATION = math.ceil(1 / ERROR_RATE - 1)
 _OR_TEST = 'or calibrate on half of the test part: --calibration test.'
 
 

@@ -1,5 +1,6 @@
 """What a bundle is worth, measured on the test part."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +29,12 @@ from bm_plugins.evaluation.functional.prevalence import (
 from bm_plugins.evaluation.metrics.scores import Figure, figures_of
 
 ERROR_RATE = 0.05  # share of a class's sets that may lack it
+# Calibration images; fewer cannot promise sets at the error rate.
+MIN_CALIBRATION = math.ceil(1 / ERROR_RATE - 1)
 MIN_SUPPORT = 10  # as PerClassMetric
+# Cells that a classifier was fitted for.
+EQUAL = 'each class that has training images equally often'
+NATURAL = 'each class as often as among its training images'
 
 
 def temperature_of(
@@ -97,18 +103,12 @@ def bundle_figures(
     """
     labels = test.labels
     scores = probabilities(test.logits, temperature)
-    found = figures_of(labels, scores, codes, MIN_SUPPORT)
-    shown = titles([*MAIN, 'calibration_error'], MIN_SUPPORT)
-    result = {
-        key: figure
-        for key, figure in found.items()
-        if key[1] != 'all' or key[0] in shown
-    }
+    result = card_figures(labels, scores, codes)
     mixture = np.bincount(labels, minlength=len(prior)) / len(labels)
     matched = at_shares(at_equal_shares(scores, prior), mixture)
     value, low, high, _ = debiased_calibration_error(matched, labels)
     key = 'calibration_error', 'all'
-    result[key] = replace(found[key], value=value, low=low, high=high)
+    result[key] = replace(result[key], value=value, low=low, high=high)
     known = probabilities(validation.logits, temperature)
     thresholds, _ = conformal_thresholds(known, validation.labels, ERROR_RATE)
     sets = prediction_sets(scores, thresholds)
@@ -127,6 +127,20 @@ def bundle_figures(
             name, 'all', int(hits), len(labels), classes
         )
     return result
+
+
+def card_figures(
+    labels: np.ndarray, scores: np.ndarray, codes: tuple[str, ...]
+) -> dict[tuple[str, str], Figure]:
+    """Those of :func:`figures_of` that a card shows, with its arguments."""
+    shown = titles([*MAIN, 'calibration_error'], MIN_SUPPORT)
+    return {
+        key: figure
+        for key, figure in figures_of(
+            labels, scores, codes, MIN_SUPPORT
+        ).items()
+        if key[1] != 'all' or key[0] in shown
+    }
 
 
 def _share(name: str, of: str, hits: int, n: int, classes: int) -> Figure:

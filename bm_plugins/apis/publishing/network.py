@@ -1,9 +1,7 @@
 """The network of a bundle, and what it says of images."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from mmpretrain.registry import MODELS
@@ -14,7 +12,7 @@ from bm_plugins import plugins  # noqa: F401
 from bm_plugins.apis.bundle.bundle import Bundle, Reference
 from bm_plugins.apis.bundle.bundle_model import BundleModel, build_model
 from bm_plugins.apis.bundle.feature_graph import graph_network, write_graph
-from bm_plugins.apis.bundle.read_cell import CellReader
+from bm_plugins.apis.bundle.read_cell import CellReader, small_picture
 from bm_plugins.apis.exporting.check import (
     TOLERANCE,
     check_images,
@@ -23,7 +21,6 @@ from bm_plugins.apis.exporting.check import (
 )
 from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.datasets import Matek
-from bm_plugins.datasets.image_io import read_image
 from bm_plugins.engine.checkpoints.checkpoint_keys import (
     backbone_weights,
     check_classes,
@@ -37,8 +34,6 @@ from bm_plugins.models.backbones.tuned_timm_encoder import TunedTimmEncoder
 from bm_plugins.utils.progress import track
 
 from .settings import Settings
-
-_SIDE = 64  # pixels of the longer side of a reference cell's picture
 
 
 def make_network(
@@ -215,19 +210,6 @@ def make_reference(
             small_picture(cell['img_path'], cell.get('bits')) for cell in cells
         ),
     )
-
-
-def small_picture(file: str | Path, bits: int | None = None) -> bytes:
-    """An image as a JPEG file of 64 pixels a side at most.
-
-    ``bits`` is as for :func:`read_image`.
-    """
-    image = read_image(str(file), bits=bits)
-    scale = min(1, _SIDE / max(image.shape[:2]))
-    small = cv2.resize(
-        image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
-    )
-    return cv2.imencode('.jpg', small)[1].tobytes()
 
 
 @torch.no_grad()

@@ -24,10 +24,8 @@ from bm_plugins.models.losses.weighted_cross_entropy import class_weights
 from bm_plugins.utils.config_text import parse_config
 
 from .data_parts import Parts
+from .figures import EQUAL, NATURAL
 from .settings import Settings
-
-EQUAL = 'each class that has training images equally often'
-NATURAL = 'each class as often as among its training images'
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,9 @@ class SoftmaxObjective:
             part in the mean (King & Zeng 2001, "Logistic Regression in Rare
             Events Data", the weighting, with equal shares). None weighs all
             alike. Defaults to ``'balanced'``.
+        offset (Tensor, optional): Logits (N, C), float64, to which those of
+            the parameters are added, so that the norm is of the change from
+            the classifier that gave them. Defaults to None: 0.
 
     Attributes:
         weights (Tensor): Of a sample of each class (K, C), float64.
@@ -92,8 +95,10 @@ class SoftmaxObjective:
         spectrum: Spectrum,
         left_out: Tensor | None = None,
         class_weight: str | None = 'balanced',
+        offset: Tensor | None = None,
     ) -> None:
         check_class_weight(class_weight)
+        self._offset = offset
         if left_out is None:
             left_out = torch.full_like(labels, -1)
         self.labels = labels
@@ -170,7 +175,10 @@ class SoftmaxObjective:
             weight = by_class[:, labels].t()
             weight = weight * (self.left_out[rows, None] != numbers)
             logits = (x @ columns).double().add_(bias)
-            logp = logits.view(-1, count, classes).log_softmax(2)
+            logits = logits.view(-1, count, classes)
+            if self._offset is not None:
+                logits += self._offset[rows, None]
+            logp = logits.log_softmax(2)
             true = labels[:, None, None].expand(-1, count, 1)
             weight = weight[:, :, None]
             loss = -logp.gather(2, true) * weight

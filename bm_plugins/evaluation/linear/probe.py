@@ -254,7 +254,7 @@ def fit_linear_probe(
             f'one on all, {fits} fits.'
         )
     with (
-        _threads_for(features),
+        threads_for(features),
         Progress(fits, 'Fitting', 'fits', say is not None, say) as progress,
     ):
         mean, std = standardise_(features)
@@ -312,7 +312,7 @@ def _say_chosen(
 
 
 @contextmanager
-def _threads_for(features: Tensor) -> Iterator[None]:
+def threads_for(features: Tensor) -> Iterator[None]:
     """One thread where the features are few, then as many as before."""
     before = torch.get_num_threads()
     if features.numel() <= ONE_THREAD:

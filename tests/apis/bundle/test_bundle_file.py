@@ -1,6 +1,7 @@
 """A bundle as a file."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,3 +162,30 @@ def test_header_that_is_no_dict_and_labels_that_are_none(file):
     wrong = Validation(held.logits, held.labels.astype(float), held.distances)
     with pytest.raises(InputError, match='label_types'):
         save_bundle(tiny_bundle(validation=wrong), file)
+
+
+def test_features_of_calibration_cells_and_the_published_classifier(tmp_path):
+    held = tiny_bundle().validation
+    rows = np.array([4, 0, 29])
+    features = np.arange(3 * 64, dtype=np.float16).reshape(3, 64)
+    bundle = tiny_bundle(
+        validation=replace(held, features=features, rows=rows),
+        published=dict(bias=np.ones(2, np.float32)),
+    )
+    save_bundle(bundle, tmp_path / 'a')
+    found = load_bundle(tmp_path / 'a')
+    assert np.array_equal(found.validation.features, features)
+    assert np.array_equal(found.validation.rows, rows)
+    assert found.published.keys() == {'bias'}
+    assert 'bias' not in found.weights
+    save_bundle(tiny_bundle(), tmp_path / 'old')
+    assert load_bundle(tmp_path / 'old').validation.features is None
+    for wrong in (
+        dict(rows=rows[:2]),
+        dict(rows=rows + 1),
+        dict(rows=None),
+        dict(features=features[:, 1:]),
+    ):
+        part = replace(bundle.validation, **wrong)
+        with pytest.raises(InputError, match='validation of a wrong size'):
+            save_bundle(tiny_bundle(validation=part), tmp_path / 'b')

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bm_plugins.apis.bundle.read_cell import CellReader
+from bm_plugins.apis.bundle.read_cell import CellReader, small_picture
 from bm_plugins.errors import InputError, UnreadableImage
 from tests.apis.tiny_bundle import tiny_bundle
 
@@ -66,3 +66,21 @@ def test_a_scale_that_cannot_be_compared_is_refused(um_per_px):
     with pytest.raises(InputError, match='does not know.*publish.py --um-per'):
         CellReader(bundle, um_per_px=0.1)
     CellReader(bundle, um_per_px='same')
+
+
+def test_large_image_is_made_small(tmp_path):
+    image = np.full((100, 250, 3), (200, 30, 90), np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    picture = small_picture(tmp_path / 'a.png')
+    assert picture[:2] == b'\xff\xd8'
+    small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
+    assert small.shape == (26, 64, 3)
+    assert np.abs(small.astype(int) - (200, 30, 90)).max() < 8
+
+
+def test_a_16_bit_image_is_shown_by_the_range_of_all(tmp_path):
+    image = np.full((20, 20, 3), 1000, np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.tif'), image)
+    picture = small_picture(tmp_path / 'a.tif', bits=12)
+    small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
+    assert np.abs(small.astype(int) - 1000 // 16).max() < 4

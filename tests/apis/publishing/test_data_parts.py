@@ -3,11 +3,8 @@
 import pytest
 from mmengine.registry import init_default_scope
 
-from bm_plugins.apis.publishing.data_parts import (
-    MIN_CALIBRATION,
-    make_parts,
-    training_scale,
-)
+from bm_plugins.apis.publishing.data_parts import make_parts, training_scale
+from bm_plugins.apis.publishing.figures import MIN_CALIBRATION
 from bm_plugins.apis.publishing.settings import read_settings
 from bm_plugins.datasets.manifest import (
     read_manifest,

@@ -158,7 +158,8 @@ def test_figures_by_loops():
 def test_class_without_test_images():
     test = outputs(1)
     kept = test.labels != 2
-    fewer = Validation(*(part[kept] for part in vars(test).values()))
+    parts = (test.logits, test.labels, test.distances)
+    fewer = Validation(*(part[kept] for part in parts))
     prior = np.full(3, 1 / 3)
     found = bundle_figures(outputs(0), 1, fewer, CODES, prior)
     assert ('coverage', 'C') not in found and ('f1', 'C') not in found

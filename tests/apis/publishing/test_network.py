@@ -17,7 +17,6 @@ from bm_plugins.apis.publishing.network import (
     make_network,
     make_reference,
     network_outputs,
-    small_picture,
 )
 from bm_plugins.apis.publishing.settings import read_settings
 from bm_plugins.compat.safe_loading import load
@@ -173,24 +172,6 @@ def test_cells_are_the_chosen_ones(cells):
         small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
         assert small.shape == image.shape
         assert np.abs(small.astype(int) - image).mean() < 6
-
-
-def test_large_image_is_made_small(tmp_path):
-    image = np.full((100, 250, 3), (200, 30, 90), np.uint8)
-    cv2.imwrite(str(tmp_path / 'a.png'), image)
-    picture = small_picture(tmp_path / 'a.png')
-    assert picture[:2] == b'\xff\xd8'
-    small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
-    assert small.shape == (26, 64, 3)
-    assert np.abs(small.astype(int) - (200, 30, 90)).max() < 8
-
-
-def test_a_16_bit_image_is_shown_by_the_range_of_all(tmp_path):
-    image = np.full((20, 20, 3), 1000, np.uint16)
-    cv2.imwrite(str(tmp_path / 'a.tif'), image)
-    picture = small_picture(tmp_path / 'a.tif', bits=12)
-    small = cv2.imdecode(np.frombuffer(picture, np.uint8), 1)
-    assert np.abs(small.astype(int) - 1000 // 16).max() < 4
 
 
 def test_no_graph_is_said(monkeypatch):

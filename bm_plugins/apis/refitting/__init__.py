@@ -1,0 +1,1 @@
+"""A bundle whose classifier a person's labels make anew."""
