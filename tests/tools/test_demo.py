@@ -25,6 +25,7 @@ def test_own_cells_from_folder_to_table(tmp_path, tool, python):
     data, work_dir = tmp_path / 'cells', tmp_path / 'work'
     tool('make_synthetic_marrow', data, '--images', '168')
     args = ['--data', data, '--epochs', '2', '--work-dir', work_dir]
+    args.append('--from-scratch')
     done = subprocess.run(
         [python, 'tools/demo.py', *args],
         cwd=ROOT,
@@ -66,6 +67,12 @@ def test_own_cells_from_folder_to_table(tmp_path, tool, python):
         assert sum(1 for _ in csv.DictReader(file)) == 42
     assert f'{work_dir}/report/report.html' in table
     assert (work_dir / 'report/report.html').is_file()
+
+
+def test_weights_of_a_package_and_none(monkeypatch):
+    assert demo_tool.has_weights()
+    monkeypatch.setattr(demo_tool, 'find_spec', {'timm': 1}.get)
+    assert not demo_tool.has_weights()
 
 
 def test_data_that_is_not_there(tmp_path, tool):
