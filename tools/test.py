@@ -119,7 +119,8 @@ def configured(args: Namespace) -> 'Config':
             '--amp needs a GPU; on the CPU leave it out (float32).'
         )
     keys = [option.partition('=')[0] for option in args.cfg_options]
-    cfg.load_from = args.checkpoint or own_weights(cfg)
+    given = args.checkpoint if args.checkpoint != 'none' else None
+    cfg.load_from = given or own_weights(cfg)
     if not cfg.load_from and 'load_from' not in keys:
         raise InputError(
             'no checkpoint given. For the untrained baseline add '

@@ -40,7 +40,8 @@ class Experiment:
 
     Attributes:
         root (Path): The project's folder, with ``tools/`` and ``configs/``.
-        train (str or None): Config to train; None for the untrained baseline.
+        train (str or None): Config to train; None for the untrained baseline,
+            or where the linear evaluation names its weights.
         test (str): Config to test with: the same, or a linear evaluation.
         processes (int): GPUs, or processes without any.
         options (Sequence[str]): ``key=value`` of the training.
@@ -79,7 +80,7 @@ class Experiment:
             checkpoint = chosen_checkpoint(pretrained)
         elif self.train:
             checkpoint = chosen_checkpoint(self.run_training(folder))
-        else:
+        elif not own_weights(read_config(self.root / self.test)):
             options.append('load_from=None')
         self._launch(
             ['tools/dist_test.sh', self.test, str(checkpoint)], test, options

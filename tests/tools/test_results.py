@@ -14,15 +14,17 @@ results = cli.load_tool('results')
 
 @pytest.mark.slow
 def test_every_run_sees_the_same_number_of_epochs_and_a_seed():
-    for name, config in results.EXPERIMENTS.items():
-        experiment = results.experiment(config, 3, 7, 2)
-        if config is None:
+    for name, config in {**results.EXPERIMENTS, **results.IMAGENET}.items():
+        epochs = 7 if name in results.EXPERIMENTS else None
+        experiment = results.experiment(config, 3, epochs, 2)
+        if config is None or config == 'linear_lite_bm':
             assert experiment.train is None
             assert experiment.test_options == ['randomness.seed=3']
             continue
         cfg = read_config(ROOT / experiment.train, experiment.options)
         assert cfg.randomness.seed == 3, name
-        assert cfg.train_cfg.max_epochs == 7
+        own = Config.fromfile(ROOT / experiment.train).train_cfg.max_epochs
+        assert cfg.train_cfg.max_epochs == (epochs or own)
         assert 'end' not in cfg.param_scheduler[-1]  # follows
         assert cfg.train_dataloader.dataset.split == ('train', 'val')
         test = Config.fromfile(ROOT / experiment.test)
@@ -30,7 +32,7 @@ def test_every_run_sees_the_same_number_of_epochs_and_a_seed():
 
 
 def test_each_run_has_its_folder(tmp_path):
-    names = [*results.EXPERIMENTS, results.CLASSIC]
+    names = [*results.EXPERIMENTS, *results.IMAGENET, results.CLASSIC]
     folders = {
         results.run_folder(tmp_path, name, seed)
         for name in names
