@@ -40,9 +40,9 @@ def _command(argv: Sequence[str]) -> None:
         return
     name = name.replace('-', '_')
     if name == 'doctor':
-        from .__main__ import main
+        from .doctor.examine import main
 
-        sys.exit(main([name, *rest], 'bm'))
+        sys.exit(main(rest))
     if name not in tools():
         near = get_close_matches(name, [*tools(), 'doctor'], 1)
         hint = f'did you mean {near[0]}?' if near else 'see bm --help.'

@@ -57,11 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if len(routes) < len(args.routes):
         raise InputError('two routes have the same name; give each its own.')
     budgets = [budget(text) for text in args.labels]
-    from bm_plugins.experiments.label_curve import (
-        curve_table,
-        points_of,
-        run_routes,
-    )
+    from bm_plugins.experiments.label_curve import run_routes
+    from bm_plugins.report.runs.label_curve import curve_table, points_of
     from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
     from bm_plugins.visualization.canvas import save
     from bm_plugins.visualization.label_curve import label_curve_picture

@@ -1,1 +1,1 @@
-"""Is this machine ready? What `python -m bm_plugins doctor` looks at."""
+"""Is this machine ready? What `bm doctor` looks at."""

@@ -1,6 +1,8 @@
 """All checks, one after the other, whatever fails."""
 
+import argparse
 from collections import Counter
+from collections.abc import Sequence
 from importlib import import_module
 
 from .finding import PROBLEM, WARNING, Finding
@@ -11,6 +13,20 @@ CHECKS = (
     *('versions', 'registration', 'processes', 'devices', 'disk_space'),
     'collection',
 )
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command: its arguments; returns its status."""
+    parser = argparse.ArgumentParser(
+        prog='bm doctor',
+        description='Look at versions, GPU, processes, data and disk. The '
+        'status is 0 if there is no problem, else 1.',
+        epilog='example: bm doctor --data data/synthetic',
+    )
+    parser.add_argument(
+        '--data', metavar='PATH', help='your collection; default BM_DATA_ROOT'
+    )
+    return examine(parser.parse_args(argv).data)
 
 
 def examine(data_root: str | None = None) -> int:

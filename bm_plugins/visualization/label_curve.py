@@ -1,17 +1,15 @@
 """Macro F1 against the number of labels."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from bm_plugins.report.runs.label_curve import Point
+
 from .canvas import mark, new_figure, note
 
-if TYPE_CHECKING:
-    from bm_plugins.experiments.label_curve import Point
 
-
-def label_curve_picture(points: Sequence['Point'], said: str) -> Figure:
+def label_curve_picture(points: Sequence[Point], said: str) -> Figure:
     """One line a route with its 95 % band; all labels stand at the right."""
     figure = new_figure(6.4, 4.2)
     axes = figure.subplots()

@@ -9,7 +9,8 @@ from sklearn.metrics import f1_score
 
 from bm_plugins.apis.features.feature_file import write_features
 from bm_plugins.datasets import Matek
-from bm_plugins.experiments.label_curve import few_labels, points_of
+from bm_plugins.experiments.label_curve import few_labels
+from bm_plugins.report.runs.label_curve import points_of
 from bm_plugins.report.runs.run_folder import read_run
 from tests.apis.features.test_feature_evaluation import blobs
 
