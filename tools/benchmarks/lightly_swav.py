@@ -28,6 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
+from bm_plugins.compat.quiet_logs import warnings_only
 from bm_plugins.experiments.experiment import read_config
 from bm_plugins.utils.run_manifest import (
     config_facts,
@@ -51,7 +52,8 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = MODELS.build(model.backbone)
-        self.backbone.init_weights()
+        with warnings_only():  # without a list of all weights
+            self.backbone.init_weights()
         width, dim = model.neck.in_channels, model.neck.out_channels
         self.projection = (
             SwaVProjectionHead(width, width, dim)
