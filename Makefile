@@ -15,6 +15,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt -r requirements/docs.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements/peers.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 

@@ -7,6 +7,7 @@
   tools/benchmark.py coverage      # intervals of a differential, simulated
   tools/benchmark.py startup --against ../other-clone
   tools/benchmark.py suggest --features f.h5  # against cells by chance
+  tools/benchmark.py learning --epochs 40     # SwAV, ours and lightly's
 
 Each other part times both sides by turns in this one run, and prints the
 medians, their ratio and the limit. Timings of two runs, or two machines, do
@@ -31,7 +32,8 @@ RELEASE = 171_374  # images of the collection
 PARTS = ('input', 'reading', 'dataset', 'sampler', 'metric', 'solver')
 PARTS += ('probe', 'step', 'scaling')
 # Asked for by name alone.
-ALONE = ('coverage', 'startup', 'suggest')
+NO_DATA = ('coverage', 'startup', 'suggest')
+ALONE = (*NO_DATA, 'learning')
 
 
 def run_part(name: str, args: argparse.Namespace) -> dict:
@@ -40,6 +42,7 @@ def run_part(name: str, args: argparse.Namespace) -> dict:
         coverage,
         dataset,
         input_speed,
+        learning,
         metric,
         probe,
         reading,
@@ -83,6 +86,9 @@ def run_part(name: str, args: argparse.Namespace) -> dict:
         startup=lambda: startup.startup(args.against, **given(args, 'runs')),
         suggest=lambda: suggestions.suggestions(
             args.features, **given(args, 'runs')
+        ),
+        learning=lambda: learning.learning(
+            args.data, **given(args, 'runs', 'epochs')
         ),
     )
     return parts[name]()
@@ -133,7 +139,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--json', type=Path, help='write the results here too')
     parser.add_argument(
-        '--runs', type=int, help='turns of each side; draws of coverage'
+        '--runs',
+        type=int,
+        help='turns of each side; draws of coverage; seeds of learning',
     )
     parser.add_argument(
         '--images', type=int, help='of input, reading and probe'
@@ -146,6 +154,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         '--configs', nargs='+', metavar='NAME', help='of step, as swav_bm'
+    )
+    parser.add_argument(
+        '--epochs', type=int, help="of learning (default: the config's)"
     )
     parser.add_argument('--steps', type=int, help='of a turn, of step')
     parser.add_argument(
@@ -172,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='of input and step: name what takes the time',
     )
     args = parser.parse_args(argv)
-    for name in ('runs', 'images', 'entries', 'steps', 'workers'):
+    for name in ('runs', 'images', 'entries', 'steps', 'workers', 'epochs'):
         value = getattr(args, name)
         if value is not None and value < 1:
             raise InputError(f'--{name} {value}: expected 1 or more.')
@@ -189,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError('startup needs --against CHECKOUT.')
     if args.part == 'suggest' and not args.features:
         raise InputError('suggest needs --features F.h5.')
-    if args.part not in ALONE:
+    if args.part not in NO_DATA:
         args.data = args.data or drawn_cells()
         if not Path(args.data).is_dir():
             raise InputError(f'--data {args.data} is no folder.')

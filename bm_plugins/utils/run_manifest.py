@@ -179,4 +179,4 @@ def _git(root: Path, *args: str) -> str | None:
 
 
 def _text(time: datetime) -> str:
-    return time.astimezone(timezone.utc).isoformat(timespec='seconds')
+    return time.astimezone(timezone.utc).isoformat(timespec='milliseconds')

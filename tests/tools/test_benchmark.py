@@ -31,6 +31,7 @@ def test_input_is_refused_in_one_line(tool, cells, tmp_path):
     for args, message in (
         (('input', '--data', tmp_path / 'none'), 'none is no folder'),
         (('input', '--data', cells, '--runs', 0), '--runs 0: expected 1'),
+        (('learning', '--epochs', 0), '--epochs 0: expected 1'),
     ):
         status, _, errors = tool('benchmark', *args)
         assert status == 2 and message in errors

@@ -37,7 +37,7 @@ def test_what_it_notes_by_itself(tmp_path, monkeypatch):
     assert file == tmp_path / 'new/run.json'
     found = json.loads(file.read_text())
     assert found['command'] == "tools/report.py 'a run' --out x"
-    assert found['started'] == '2020-01-02T03:04:05+00:00'
+    assert found['started'] == '2020-01-02T03:04:05.000+00:00'
     ended = datetime.fromisoformat(found['ended'])
     assert abs((datetime.now(timezone.utc) - ended).total_seconds()) < 60
     assert found['code']['bm_plugins'] == __version__
