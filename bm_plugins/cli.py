@@ -75,8 +75,8 @@ def _headline(file: Path) -> str:
 def run(main: Callable[..., Any], *args: Any) -> None:
     """Run ``main``; an error or a signal ends it by one line.
 
-    The status is 2 for an InputError, 130 for Ctrl-C, and 75 for Preempted,
-    which asks a scheduler to try again.
+    The status is 2 for an InputError, 130 for Ctrl-C, 141 where nobody reads
+    what is printed, and 75 for Preempted, which asks a scheduler to try again.
 
     Args:
         main (Callable): The function; what it returns is not looked at.
@@ -102,6 +102,13 @@ def run(main: Callable[..., Any], *args: Any) -> None:
         if os.environ.get('RANK', '0') == '0':
             print('stopped by SIGINT.', file=sys.stderr, flush=True)
         _end(128 + signal.SIGINT)
+    except BrokenPipeError:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # `| head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _end(128 + signal.SIGPIPE)
+        raise
     except Preempted as stopped:
         if os.environ.get('RANK', '0') == '0':
             print(stopped, file=sys.stderr, flush=True)
