@@ -5,6 +5,7 @@ import gc
 import importlib
 import importlib.util
 import os
+import select
 import signal
 import sys
 import time
@@ -103,12 +104,13 @@ def run(main: Callable[..., Any], *args: Any) -> None:
             print('stopped by SIGINT.', file=sys.stderr, flush=True)
         _end(128 + signal.SIGINT)
     except BrokenPipeError:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:  # `| head` has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _end(128 + signal.SIGPIPE)
-        raise
+        out = select.poll()
+        out.register(1, 0)
+        if not any(what & select.POLLERR for _, what in out.poll(0)):
+            raise
+        # `| head` has seen enough; what is left would be flushed at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _end(128 + signal.SIGPIPE)
     except Preempted as stopped:
         if os.environ.get('RANK', '0') == '0':
             print(stopped, file=sys.stderr, flush=True)
