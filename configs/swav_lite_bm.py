@@ -22,13 +22,16 @@ train_pipeline = [
     dict(type='LoadCellImage'),
     dict(
         type='MultiCropViews',
-        views=[dict(num=2, size=112, scale=(0.3, 1.0))],
+        # docs/small_data.md has what was tried
+        views=[dict(num=2, size=128, scale=(0.3, 1.0))],
         hue=9,
         saturation=0.15,
         value=0.15,
+        rotation=180,
+        density=(0.2, 0.1),
     ),
     dict(type='PackViews'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-optim_wrapper = dict(optimizer=dict(lr=0.02))
+optim_wrapper = dict(optimizer=dict(lr=0.03))
 train_cfg = dict(max_epochs=40)
