@@ -109,6 +109,16 @@ def test_altered_header_and_index(folder, at, message):
         PackedImages(pack.file)
 
 
+def test_any_byte_of_the_index(folder):
+    pack, _ = build(folder, 'jpeg')
+    for at in range(HEADER_BYTES, HEADER_BYTES + INDEX.itemsize, 2):
+        flip(pack.file, at)
+        with pytest.raises(InputError, match='its index is altered'):
+            PackedImages(pack.file)
+        flip(pack.file, at)
+    PackedImages(pack.file)
+
+
 @pytest.mark.parametrize('length', [0, 100, HEADER_BYTES + 10, -1])
 def test_truncated(folder, length):
     pack, _ = build(folder, 'jpeg')
