@@ -130,8 +130,8 @@ class Experiment:
 
     def _claim(self, folder: Path, pretrained: Path | None) -> None:
         """Refuse a folder of other settings."""
-        make_folder(folder)
-        settings = dict(
+        claim(
+            folder,
             train=self._digest(self.train),
             test=self._digest(self.test),
             options=list(self.options),
@@ -140,19 +140,6 @@ class Experiment:
             manifest=self._manifest_digest(),
             pretrained=str(pretrained) if pretrained else None,
         )
-        file = folder / 'experiment.json'
-        if file.is_file():
-            before = json.loads(file.read_text())
-            wrong = [k for k, v in settings.items() if before.get(k) != v]
-            if wrong:
-                raise InputError(
-                    f'{folder} holds an experiment that differs in '
-                    f'{", ".join(wrong)}. Give another --work-dir, or remove '
-                    'that folder.'
-                )
-            return
-        with atomic_write(file) as partial:
-            partial.write_text(json.dumps(settings, indent=2) + '\n')
 
     def _digest(self, config: str | None) -> str | None:
         """A config's name and the hash of all that it says."""
@@ -170,6 +157,26 @@ class Experiment:
         if not file.is_file():  # the run itself says so
             return None
         return sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def claim(folder: Path, **settings: Any) -> None:
+    """Note in a new folder what its run is of.
+
+    Raises:
+        InputError: The folder holds a run of other settings.
+    """
+    file = make_folder(folder) / 'experiment.json'
+    if not file.is_file():
+        with atomic_write(file) as partial:
+            partial.write_text(json.dumps(settings, indent=2) + '\n')
+        return
+    before = json.loads(file.read_text())
+    wrong = [k for k, v in settings.items() if before.get(k) != v]
+    if wrong:
+        raise InputError(
+            f'{folder} holds an experiment that differs in '
+            f'{", ".join(wrong)}. Name another folder, or remove that one.'
+        )
 
 
 def run_child(
