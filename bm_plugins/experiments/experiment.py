@@ -268,7 +268,10 @@ def linear_config(root: Path, config: str) -> str:
         return config
     shapes = _backbone_shapes(cfg)
     for name in LINEAR:
-        other = read_config(root / 'configs' / name)
+        try:
+            other = read_config(root / 'configs' / name)
+        except InputError:  # its weights are not installed
+            continue
         if _backbone_shapes(other) == shapes:
             return f'configs/{name}'
     raise InputError(
@@ -292,12 +295,14 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
 
     Raises:
         InputError: It does not exist, a module of its custom_imports does
-            not, or an option has no value or a key that leads to nothing.
+            not, a variable that it reads has a value that it cannot take, or
+            an option has no value or a key that leads to nothing.
     """
     if not file.is_file():
         raise InputError(
             f'config {file} does not exist; see the configs folder.'
         )
+    check_environment()
     try:
         with warnings_only():
             cfg = Config.fromfile(file)
@@ -311,6 +316,19 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
         spread_classes([*cfg.values()], cfg.class_set)
     set_options(cfg, options)
     return cfg
+
+
+def check_environment() -> None:
+    """Refuse values that mmengine cannot put into a config's text."""
+    for name in [key for key in os.environ if key.startswith('BM_')]:
+        value = os.environ[name]
+        if not value:  # unset, as in any shell script
+            del os.environ[name]
+        elif set(value) & set('\'"\\\n'):
+            raise InputError(
+                f'{name}={value} holds a quote, backslash or line end, which '
+                'a config cannot take. Rename the folder or link to it.'
+            )
 
 
 def spread_classes(part: Any, class_set: Mapping[str, Any]) -> None:
