@@ -13,12 +13,6 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
-# What configs read.
-ENVIRONMENT = (
-    *('BM_DATA_ROOT', 'BM_FOLD', 'BM_FEATURES'),
-    *('BM_TIMM', 'BM_TIMM_SIZE'),
-)
-
 
 def add_common_flags(parser: ArgumentParser) -> None:
     """Add those that training and testing share."""
@@ -90,7 +84,6 @@ def config_of(args: Namespace) -> 'Config':
         InputError: There is no such file, a variable that it reads has a
             value that it cannot take, or a flag needs a GPU.
     """
-    check_environment()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     import torch
 
@@ -114,19 +107,6 @@ def config_of(args: Namespace) -> 'Config':
         if args.no_pin_memory:
             loader.pin_memory = False
     return cfg
-
-
-def check_environment() -> None:
-    """Refuse values that mmengine cannot put into a config's text."""
-    for name in ENVIRONMENT:
-        value = os.environ.get(name)
-        if value == '':  # unset, as in any shell script
-            del os.environ[name]
-        elif value and set(value) & set('\'"\\\n'):
-            raise InputError(
-                f'{name}={value} holds a quote, backslash or line end, which '
-                'a config cannot take. Rename the folder or link to it.'
-            )
 
 
 def loaders(cfg: 'Config') -> list:

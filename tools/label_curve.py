@@ -8,6 +8,7 @@ among the more. Finished runs are kept and interrupted ones resumed.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,10 +54,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.draws < 1 or args.gpus < 1:
         raise InputError('--draws and --gpus: expected 1 or more.')
+    # The trainings start in the project's folder.
+    args.out = args.out.resolve()
+    if 'BM_DATA_ROOT' in os.environ:
+        os.environ['BM_DATA_ROOT'] = os.path.abspath(
+            os.environ['BM_DATA_ROOT']
+        )
     routes = dict(map(route, args.routes))
     if len(routes) < len(args.routes):
         raise InputError('two routes have the same name; give each its own.')
-    budgets = [budget(text) for text in args.labels]
+    budgets = [*dict.fromkeys(map(budget, args.labels))]
     from bm_plugins.experiments.label_curve import run_routes
     from bm_plugins.report.runs.label_curve import curve_table, points_of
     from bm_plugins.utils.run_manifest import file_facts, write_run_manifest
@@ -87,12 +94,13 @@ def route(text: str) -> tuple[str, str]:
     """Name and source."""
     name, equals, source = text.partition('=')
     plain = name.replace('-', '').replace('_', '').isalnum()
-    if not (plain and equals and Path(source).is_file()):
+    known = source.endswith(('.h5', '.py')) and Path(source).is_file()
+    if not (plain and equals and known):
         raise InputError(
-            f'{text}: expected NAME=F.h5 or NAME=CONFIG, a name of letters, '
-            'digits, - and _, and a file that exists.'
+            f'{text}: expected NAME=F.h5 or NAME=CONFIG.py, a name of '
+            'letters, digits, - and _, and a file that exists.'
         )
-    return name, source
+    return name, os.path.abspath(source)
 
 
 def budget(text: str) -> int | None:

@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for given in (Path(args.bundle), args.labels):
         if args.out.resolve() == given.resolve():
             raise InputError(f'--out {args.out} is given, too. Name another.')
+    if args.workers < 0:
+        raise InputError(f'--workers {args.workers}: expected 0 or more.')
     codes = [code for code, _ in args.new_class]
     if len({*codes}) < len(codes):
         raise InputError('--new-class has a code twice. Keep one.')

@@ -35,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         'between two classes; or any. Default: typical',
     )
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--um-per-px', metavar='X', help='as for tools/predict.py'
+    )
     parser.add_argument('--device', help='cpu, cuda or cuda:1')
     parser.add_argument(
         '--overwrite',

@@ -137,7 +137,7 @@ class Matek(BaseDataset):
             )
         if data_prefix is None:
             data_prefix = os.path.abspath(find_image_folder(data_root))
-        self.split = parse_split(split, fraction, with_label, per_class)
+        self.split = parse_split(split, fraction, with_label, per_class, draw)
         self.fold = parse_fold(fold)
         self.with_label = with_label
         self.fraction = fraction
@@ -236,7 +236,7 @@ class Matek(BaseDataset):
             protocol += f', {self.fraction:g} of it'
         if self.per_class:
             protocol += f', {self.per_class} images a class'
-        if self.draw:
+        if self.draw and (self.fraction < 1 or self.per_class):
             protocol += f', choice {self.draw}'
         self._metainfo['protocol'] = protocol
         if not is_verified(manifest):

@@ -130,8 +130,8 @@ class Experiment:
 
     def _claim(self, folder: Path, pretrained: Path | None) -> None:
         """Refuse a folder of other settings."""
-        make_folder(folder)
-        settings = dict(
+        claim(
+            folder,
             train=self._digest(self.train),
             test=self._digest(self.test),
             options=list(self.options),
@@ -140,19 +140,6 @@ class Experiment:
             manifest=self._manifest_digest(),
             pretrained=str(pretrained) if pretrained else None,
         )
-        file = folder / 'experiment.json'
-        if file.is_file():
-            before = json.loads(file.read_text())
-            wrong = [k for k, v in settings.items() if before.get(k) != v]
-            if wrong:
-                raise InputError(
-                    f'{folder} holds an experiment that differs in '
-                    f'{", ".join(wrong)}. Give another --work-dir, or remove '
-                    'that folder.'
-                )
-            return
-        with atomic_write(file) as partial:
-            partial.write_text(json.dumps(settings, indent=2) + '\n')
 
     def _digest(self, config: str | None) -> str | None:
         """A config's name and the hash of all that it says."""
@@ -170,6 +157,26 @@ class Experiment:
         if not file.is_file():  # the run itself says so
             return None
         return sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def claim(folder: Path, **settings: Any) -> None:
+    """Note in a new folder what its run is of.
+
+    Raises:
+        InputError: The folder holds a run of other settings.
+    """
+    file = make_folder(folder) / 'experiment.json'
+    if not file.is_file():
+        with atomic_write(file) as partial:
+            partial.write_text(json.dumps(settings, indent=2) + '\n')
+        return
+    before = json.loads(file.read_text())
+    wrong = [k for k, v in settings.items() if before.get(k) != v]
+    if wrong:
+        raise InputError(
+            f'{folder} holds an experiment that differs in '
+            f'{", ".join(wrong)}. Name another folder, or remove that one.'
+        )
 
 
 def run_child(
@@ -261,7 +268,10 @@ def linear_config(root: Path, config: str) -> str:
         return config
     shapes = _backbone_shapes(cfg)
     for name in LINEAR:
-        other = read_config(root / 'configs' / name)
+        try:
+            other = read_config(root / 'configs' / name)
+        except InputError:  # its weights are not installed
+            continue
         if _backbone_shapes(other) == shapes:
             return f'configs/{name}'
     raise InputError(
@@ -285,12 +295,14 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
 
     Raises:
         InputError: It does not exist, a module of its custom_imports does
-            not, or an option has no value or a key that leads to nothing.
+            not, a variable that it reads has a value that it cannot take, or
+            an option has no value or a key that leads to nothing.
     """
     if not file.is_file():
         raise InputError(
             f'config {file} does not exist; see the configs folder.'
         )
+    check_environment()
     try:
         with warnings_only():
             cfg = Config.fromfile(file)
@@ -304,6 +316,19 @@ def read_config(file: Path, options: Sequence[str] = ()) -> Config:
         spread_classes([*cfg.values()], cfg.class_set)
     set_options(cfg, options)
     return cfg
+
+
+def check_environment() -> None:
+    """Refuse values that mmengine cannot put into a config's text."""
+    for name in [key for key in os.environ if key.startswith('BM_')]:
+        value = os.environ[name]
+        if not value:  # unset, as in any shell script
+            del os.environ[name]
+        elif set(value) & set('\'"\\\n'):
+            raise InputError(
+                f'{name}={value} holds a quote, backslash or line end, which '
+                'a config cannot take. Rename the folder or link to it.'
+            )
 
 
 def spread_classes(part: Any, class_set: Mapping[str, Any]) -> None:

@@ -11,8 +11,9 @@ from bm_plugins.apis.features.feature_file import FeatureFile, read_features
 from bm_plugins.datasets.splits.stratified_split import stratified_share
 from bm_plugins.errors import InputError
 from bm_plugins.report.runs.run_folder import Run, check_same_test, read_run
+from bm_plugins.utils.run_manifest import file_facts
 
-from .experiment import Experiment, read_config
+from .experiment import Experiment, claim, read_config
 
 _TRAIN = ('train', 'val')
 
@@ -57,6 +58,11 @@ def run_routes(
         name: read_features(source) if source.endswith('.h5') else source
         for name, source in routes.items()
     }
+    facts = {
+        name: file_facts([source])[0]['sha256']
+        for name, source in routes.items()
+        if source.endswith('.h5')
+    }
     runs: dict[tuple[str, int | None], list[Run]] = {}
     planned = [
         (budget, draw, name)
@@ -70,6 +76,7 @@ def run_routes(
         where = folder / name / f'{budget or "all"}_{draw}'
         source = sources[name]
         if isinstance(source, FeatureFile):
+            claim(where, features=facts[name])
             if not (where / 'predictions.csv').is_file():
                 evaluate_features(few_labels(source, budget, draw), where)
         else:

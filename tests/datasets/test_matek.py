@@ -203,9 +203,22 @@ def test_a_share_of_the_labels(cells):
     assert np.array_equal(found, expected) and found.sum() < counts.sum()
     assert tenth.metainfo['protocol'].endswith('; train part, 0.1 of it')
     assert paths(0.1) < paths(0.5) < paths(1)
-    for wrong in (dict(fraction=0), dict(fraction=1.5)):
-        with pytest.raises(InputError, match='a share above 0 up to 1'):
-            Matek(str(cells), **wrong)
+    for name, values, message in (
+        ('fraction', (0, 1.5, '0.5'), 'a share above 0 up to 1'),
+        ('per_class', (0, 2.5, '3', True), '1 or more images of each class'),
+        ('draw', (1.0, 'a', None), 'a whole number'),
+    ):
+        for value in values:
+            with pytest.raises(InputError, match=f'{name}=.*{message}'):
+                Matek(str(cells), **{name: value})
+    # All images are one choice.
+    assert (
+        'choice' in Matek(str(cells), per_class=1, draw=2).metainfo['protocol']
+    )
+    assert (
+        Matek(str(cells), draw=2).metainfo['protocol']
+        == whole.metainfo['protocol']
+    )
     with pytest.raises(InputError, match='and labels'):
         Matek(str(cells), fraction=0.1, with_label=False)
 

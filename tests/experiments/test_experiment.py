@@ -38,7 +38,7 @@ def test_what_tests_a_training(config, test):
     assert found == f'configs/{test}.py'
 
 
-def test_no_linear_evaluation_of_that_backbone(tmp_path):
+def test_no_linear_evaluation_of_that_backbone(tmp_path, monkeypatch):
     config = tmp_path / 'swav_r34.py'
     config.write_text(
         f"_base_ = '{ROOT}/configs/swav_bm.py'\n"
@@ -46,11 +46,19 @@ def test_no_linear_evaluation_of_that_backbone(tmp_path):
     )
     with pytest.raises(InputError, match='by --linear'):
         linear_config(ROOT, str(config))
+    # It is not for want of ImageNet weights.
+    module = 'bm_plugins.models.backbones.timm_encoder'
+    monkeypatch.setattr(f'{module}.find_spec', lambda _: None)
+    with pytest.raises(InputError, match='by --linear'):
+        linear_config(ROOT, str(config))
 
 
-def test_options_and_missing_configs():
+def test_options_and_missing_configs(monkeypatch):
+    for name in ('BM_DATA_ROOT', 'BM_FOLD'):  # empty is unset
+        monkeypatch.setenv(name, '')
     cfg = read_config(ROOT / TINY, ['model.head.num_classes=3'])
     assert cfg.model.head.num_classes == 3
+    assert (cfg.data_root, cfg.fold) == ('data/matek', 'none')
     with pytest.raises(InputError, match='expected key=value'):
         read_config(ROOT / TINY, ['model.head.num_classes'])
     with pytest.raises(InputError, match='none.py does not exist'):

@@ -1,7 +1,9 @@
 """Routes at several numbers of labels: the same labels, nested, compared."""
 
+import os
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,15 +109,31 @@ def test_table_picture_and_what_is_kept(tool, tmp_path):
     status, again, error = tool('label_curve', *routes, *args)
     assert status == 0 and kept.stat().st_mtime_ns == before, error
     assert table in again
+    # A number that is said twice counts once.
+    twice = ('--labels', '2', '2', '--draws', '3', '--out', out)
+    status, again, error = tool('label_curve', *routes, *twice)
+    assert status == 0 and 'Run 6 of 6' in again, error
+    # Figures of other features do not pass for these.
+    status, _, error = tool('label_curve', f'poor={good}', *args)
+    assert status == 2 and 'poor/2_0 holds an experiment that' in error
+    assert 'differs in features' in error
 
 
 @pytest.mark.slow
 def test_a_route_that_is_trained(tool, tmp_path, cells, monkeypatch):
-    monkeypatch.setenv('BM_DATA_ROOT', str(cells))
+    # Paths are the caller's, wherever the trainings run.
+    config, root = Path('configs/resnet_tiny_bm.py'), tmp_path / 'elsewhere'
+    (root / 'tools').mkdir(parents=True)
+    (root / 'tools/label_curve.py').symlink_to(
+        Path('tools/label_curve.py').resolve()
+    )
+    config = os.path.relpath(config, root)
+    monkeypatch.chdir(root)
+    monkeypatch.setenv('BM_DATA_ROOT', os.path.relpath(cells))
     status, said, error = tool(
-        *('label_curve', 'net=configs/resnet_tiny_bm.py'),
+        *('label_curve', f'net={config}'),
         *('--labels', '2', '--draws', '1', '--gpus', '1'),
-        *('--out', tmp_path / 'out', '--cfg-options'),
+        *('--out', '../out', '--cfg-options'),
         *('train_cfg.max_epochs=1', 'train_dataloader.batch_size=8'),
     )
     assert status == 0, said + error
@@ -130,7 +148,8 @@ def test_a_route_that_is_trained(tool, tmp_path, cells, monkeypatch):
 @pytest.mark.parametrize(
     'args,message',
     [
-        (['a=none.h5'], 'a=none.h5: expected NAME=F.h5 or NAME=CONFIG'),
+        (['a=none.h5'], 'a=none.h5: expected NAME=F.h5 or NAME=CONFIG.py'),
+        (['a=Makefile'], 'a=Makefile: expected NAME=F.h5'),
         (['a=setup.py', 'a=setup.py'], 'two routes have the same name'),
         (['a=setup.py', '--labels', '0'], '--labels 0: expected a number'),
         (['a=setup.py', '--draws', '0'], '--draws and --gpus: expected 1'),

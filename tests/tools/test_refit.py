@@ -38,6 +38,10 @@ def test_figures_side_by_side_and_a_bundle(tool, given, tmp_path):
         ((bundle, '--labels', labels, *new, '--out', bundle), 'Name another'),
         ((bundle, '--labels', labels, *new, '--out', labels), 'Name another'),
         ((bundle, '--labels', labels, '--out', out), 'unknown class'),
+        (
+            (bundle, '--labels', labels, '--out', out, '--workers', -1),
+            '--workers -1: expected 0 or more',
+        ),
         ((bundle, '--labels', labels, *new, *new, '--out', out), 'twice'),
         ((bundle, '--labels', labels, *new, '--out', out), '--cells DIR'),
         ((labels, '--labels', labels, '--out', out), 'is no bundle'),

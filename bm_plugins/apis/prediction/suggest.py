@@ -12,7 +12,7 @@ from bm_plugins.datasets.listed_paths import match_paths
 from bm_plugins.errors import InputError
 from bm_plugins.utils.csv_file import read_csv, write_csv
 
-from .cell_list import list_cells
+from .cell_list import list_cells, printable
 from .predict import Outcome, predict
 from .table import read_scores, read_table
 
@@ -55,13 +55,15 @@ def suggest(
         Outcome: Of the prediction of the suggested cells.
 
     Raises:
-        InputError: There are not as many cells without a label, or as
-            :func:`predict`.
+        InputError: There are not as many cells without a label, ``out``
+            holds other suggestions, or as :func:`predict`.
     """
     if number < 1:
         raise InputError(f'--number {number}: expected 1 or more.')
     if by not in WAYS:
         raise InputError(f'--by {by}: expected one of {", ".join(WAYS)}.')
+    if not 0 <= seed < 2**32:
+        raise InputError(f'--seed {seed}: expected 0 to {2**32 - 1}.')
     out = Path(out)
     features, table = out / 'features.h5', out / 'all/predictions.csv'
     predict(bundle, cells, out / 'all', features, **options)
@@ -69,6 +71,9 @@ def suggest(
     with h5py.File(features) as stream:
         values = stream['features'][:]
     rows, scores = [*read_table(table, classes)], read_scores(table, classes)
+    # What is chosen is not to hang on the order of a list.
+    order = sorted(range(len(rows)), key=lambda i: rows[i].path)
+    rows = [rows[i] for i in order]
     place = {row.path: i for i, row in enumerate(rows)}
     known = []
     if labelled:
@@ -76,21 +81,37 @@ def suggest(
         where = f'labelled {labelled}'
         paths = match_paths(given, [*place], found.folder, where)
         known = [place[path] for path in paths]
-    chosen = choose(values, scores, known, number, by, seed)
-    folder = os.path.relpath(found.folder, out)
-    write_csv(
-        out / FILE,
-        ('path', 'code', 'confidence'),
-        [
-            (
-                f'{folder}/{rows[i].path}',
-                rows[i].code,
-                f'{rows[i].confidence:.6f}',
+    chosen = choose(values[order], scores[order], known, number, by, seed)
+    scaled = bool(found.said_um_per_px())
+    number_of = {printable(found[n]): n for n in range(len(found))}
+    suggested = []
+    for row in (rows[i] for i in chosen):
+        n = number_of[row.path]
+        path = _seen_from(out, found.folder, found[n])
+        scale = [found.um_per_px(n) or ''] if scaled else []
+        suggested.append([path, row.code, f'{row.confidence:.6f}', *scale])
+    columns = ['path', 'code', 'confidence', *['um_per_px'] * scaled]
+    file = out / FILE
+    if file.is_file() and not options.get('overwrite'):
+        before = read_csv(file, ['path']).columns['path']
+        if before != [row[0] for row in suggested]:
+            raise InputError(
+                f'{out} holds other suggestions. Choose another --out, or '
+                'delete what is there by --overwrite.'
             )
-            for i in chosen
-        ],
-    )
-    return predict(bundle, out / FILE, out / 'page', **options)
+    write_csv(file, columns, suggested)
+    return predict(bundle, file, out / 'page', **options)
+
+
+def _seen_from(out: Path, folder: Path, path: str) -> str:
+    """A cell's path relative to ``out``; with the name of its folder.
+
+    By that name ``--labelled`` knows the cell again. Links are followed: of
+    what they lead to is ``..`` the folder above.
+    """
+    real = folder.resolve()
+    above = os.path.relpath(real.parent, out.resolve())
+    return os.path.join(above, real.name, path)
 
 
 def choose(

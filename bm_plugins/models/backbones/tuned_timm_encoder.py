@@ -88,13 +88,19 @@ class TunedTimmEncoder(TimmEncoder):
                 f'model.backbone.lora_rank={lora_rank}: expected a whole '
                 'number from 1.'
             )
+        is_number = isinstance(lora_alpha, int | float)
+        if not (is_number and 0 < lora_alpha < math.inf):
+            raise InputError(
+                f'model.backbone.lora_alpha={lora_alpha}: expected a number '
+                'above 0.'
+            )
         layers = {
             name: layer
             for name, layer in self.timm_model.named_modules()
             if isinstance(layer, nn.Linear)
         }
         ends = {name.rpartition('.')[2] for name in layers}
-        if isinstance(lora_targets, str):  # --cfg-options, of one
+        if isinstance(lora_targets, str | int):  # --cfg-options, of one
             lora_targets = (lora_targets,)
         wanted = ends if lora_targets is None else {*lora_targets}
         if not wanted or wanted - ends:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bm_plugins.apis.bundle.bundle_file import save_bundle
-from bm_plugins.apis.prediction.suggest import WAYS, choose
+from bm_plugins.apis.prediction.suggest import WAYS, choose, suggest
 from bm_plugins.datasets.synthetic.collection import encode_cell
 from bm_plugins.errors import InputError
 from tests.apis.features.test_feature_evaluation import rows
@@ -114,3 +114,45 @@ def test_from_a_folder_to_a_page_and_on_with_labels(tool, tmp_path):
     assert len(others) == 6 and not others & {*files}
     status, _, error = tool(*args[:3], '--number', '31', '--out', more)
     assert status == 2 and '30 different cells have no label' in error
+
+
+@pytest.mark.slow
+def test_suggestions_of_a_list(tmp_path):
+    """Whole paths and a link, scales, and any order of the rows."""
+    bundle, work = tmp_path / 'a.bundle', tmp_path / 'far/off'
+    save_bundle(tiny_bundle(), bundle)
+    work.mkdir(parents=True)
+    (tmp_path / 'link').symlink_to(work)
+    files = [tmp_path / f'cells/{n}.jpg' for n in range(12)]
+    files[0].parent.mkdir()
+    for n, file in enumerate(files):
+        file.write_bytes(encode_cell(0, 'NGS', n))
+    named = [*files[:6], *(f'cells/{file.name}' for file in files[6:])]
+    chosen = {}
+    for name, order in (('one', 1), ('two', -1)):
+        listed, out = tmp_path / f'{name}.csv', tmp_path / 'link' / name
+        lines = [f'{path},same' for path in named[::order]]
+        listed.write_text('\n'.join(['path,um_per_px', *lines]) + '\n')
+        suggest(bundle, listed, out, 8, device='cpu')
+        found = rows(out / 'suggestions.csv')
+        assert {row['um_per_px'] for row in found} == {'same'}
+        chosen[name] = [(out / row['path']).resolve() for row in found]
+    assert chosen['one'] == chosen['two'] and {*chosen['one']} < {*files}
+    # Other suggestions are refused before anything is written.
+    before = (out / 'suggestions.csv').read_text()
+    with pytest.raises(InputError, match='two holds other suggestions'):
+        suggest(bundle, listed, out, 5, device='cpu')
+    assert (out / 'suggestions.csv').read_text() == before
+    done = suggest(bundle, listed, out, 5, device='cpu', overwrite=True)
+    assert done.predicted == 5
+    # Within the folder of the cells, too, their names lead back to them.
+    cells, known = files[0].parent, files[0].parent / 'label/suggestions.csv'
+    suggest(bundle, cells, known.parent, 8, device='cpu')
+    suggest(bundle, cells, tmp_path / 'more', 4, known, device='cpu')
+    first = {(known.parent / r['path']).resolve() for r in rows(known)}
+    more = rows(tmp_path / 'more/suggestions.csv')
+    rest = {(tmp_path / 'more' / row['path']).resolve() for row in more}
+    assert first | rest == {*files}
+    for seed in (-1, 2**32):
+        with pytest.raises(InputError, match=f'--seed {seed}: expected 0 to'):
+            suggest(bundle, cells, tmp_path / 'x', 4, seed=seed)

